@@ -1,0 +1,1 @@
+"""What the server and a loudspeaker node owe each other, and both ends of it."""

@@ -1,0 +1,278 @@
+"""The signed documents: who may speak, what may air, when, and what one node is asked to do.
+
+Every document travels in a DSSE envelope whose payload type is its `TYPE`.
+"""
+
+from enum import IntEnum, StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from firmware_bridge.contract.base import Id, Instant, Language, Millis, Payload, PublicKey, Sha256, Version
+from firmware_bridge.contract.envelope import Envelope, sign
+from firmware_bridge.contract.keys import Ed25519PrivateKey
+
+_TYPE = "application/vnd.loudspeaker.{}+json"
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+"""Wall time in the place's zone, `05:30`; `24:00` closes a day."""
+
+
+class AirClass(IntEnum):
+    """How much a broadcast may interrupt (Circular 39/2020): a higher class pre-empts a lower one."""
+
+    ORDINARY = 0
+    PRIORITY = 1
+    EMERGENCY = 2
+
+
+class Document(Payload):
+    """A signed statement. `TYPE` is its payload type inside the signature."""
+
+    TYPE: ClassVar[str]
+
+    def sign(self, *signers: Ed25519PrivateKey) -> Envelope:
+        """The envelope over this document."""
+        return sign(self.TYPE, self.to_bytes(), *signers)
+
+
+class PlaceAuthority(Payload):
+    """A key that may list approvers for a place and everything below it."""
+
+    place: Id
+    owner: Id
+    public_key: PublicKey
+
+
+class TrustRoot(Document):
+    """Who stands at the top of one site. Signed by the root keys."""
+
+    TYPE = _TYPE.format("trust-root")
+    site: Id
+    version: Version
+    issued: Instant
+    expires: Instant
+    key_epoch: Version = 0
+    root_keys: tuple[PublicKey, ...]
+    root_threshold: Annotated[int, Field(ge=1)] = 1
+    server_key: PublicKey
+    software_key: PublicKey | None = None
+    place_authorities: tuple[PlaceAuthority, ...]
+    owners_needed: dict[Literal["ordinary", "priority", "emergency"], Annotated[int, Field(ge=1, le=5)]] = {}
+    """Distinct approvers that a recording of a class needs; 1 where nothing is said."""
+
+    def owners_for(self, air_class: AirClass) -> int:
+        """How many distinct approvers must have signed a recording of `air_class`."""
+        needed: dict[str, int] = dict(self.owners_needed)
+        return needed.get(air_class.name.lower(), 1)
+
+
+class Approver(Payload):
+    """A listed signing key: it counts at and below `place`, while valid and not revoked."""
+
+    owner: Id
+    name: str
+    place: Id
+    public_key: PublicKey
+    valid_from: Instant
+    valid_until: Instant
+
+
+class ApproverList(Document):
+    """All approver keys of a site. Signed by a place authority."""
+
+    TYPE = _TYPE.format("approver-list")
+    site: Id
+    version: Version
+    issued: Instant
+    expires: Instant
+    approvers: tuple[Approver, ...]
+    revoked: tuple[Sha256, ...] = ()
+    """Key ids that no longer count, whatever they signed."""
+
+
+class RecordingStatement(Document):
+    """An approver's word that one exact recording may air. Signed by approvers."""
+
+    TYPE = _TYPE.format("recording-statement")
+    site: Id
+    place: Id
+    recording: Sha256
+    bytes: Annotated[int, Field(gt=0)]
+    duration_ms: Annotated[int, Field(gt=0)]
+    language: Language
+    kind: str
+    air_class: AirClass
+    bulletin: Id
+    title: str
+    author: Id
+    """User id of who made it: never counts as its approver."""
+    second_listener: Id | None = None
+    issued: Instant
+    valid_from: Instant
+    valid_until: Instant
+
+
+class TimeFrame(Payload):
+    """Hours of chosen weekdays, in the place's wall time; end is not included and is after start."""
+
+    start: Clock
+    end: Clock
+    weekdays: tuple[Annotated[int, Field(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
+    """0 is Monday."""
+
+
+class QuietHours(Payload):
+    """Wall-time hours in which nothing but an emergency airs; may run over midnight."""
+
+    start: Clock
+    end: Clock
+
+
+class Policy(Document):
+    """What a place allows on its loudspeakers. Signed by an approver of the place; an order may only tighten it."""
+
+    TYPE = _TYPE.format("policy")
+    site: Id
+    place: Id
+    version: Version
+    issued: Instant
+    zone: str = "Asia/Ho_Chi_Minh"
+    frames: tuple[TimeFrame, ...]
+    quiet_hours: tuple[QuietHours, ...]
+    longest_session_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
+    sessions_per_day: Annotated[int, Field(ge=1, le=1000)]
+    volume_cap: Annotated[int, Field(ge=1, le=100)]
+
+
+class OrderItem(Payload):
+    """One place in a broadcast: the recording to air, by language, and the silence after it."""
+
+    id: Id
+    recordings: dict[Language, Sha256]
+    gap_ms: Millis = 0
+
+
+class OrderBroadcast(Payload):
+    """One dated airing at this node."""
+
+    id: Id
+    start: Instant
+    latest_start: Instant
+    air_class: AirClass
+    volume: Annotated[int, Field(ge=0, le=100)]
+    languages: Literal["all", "first"] = "first"
+    """`all` in the village's order, or the `first` of the village's languages that is there (Vietnamese last)."""
+    items: tuple[OrderItem, ...]
+
+
+class NeededRecording(Payload):
+    """A recording that this order needs on the node's disk."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Field(gt=0)]
+    duration_ms: Annotated[int, Field(gt=0)]
+
+
+class StandingStop(Payload):
+    """While `active`, nothing airs. The higher generation wins, however it arrives."""
+
+    generation: Version = 0
+    active: bool = False
+
+
+class RunningOrder(Document):
+    """What one node airs in the coming days. Signed by the server key; newer (epoch, version) replaces the whole."""
+
+    TYPE = _TYPE.format("running-order")
+    site: Id
+    node: Id
+    epoch: Version
+    version: Version
+    issued: Instant
+    expires: Instant
+    place_path: tuple[Id, ...]
+    """From the top place down to the node's own."""
+    groups: tuple[Id, ...]
+    languages: tuple[Language, ...] = ("vi",)
+    zone: str = "Asia/Ho_Chi_Minh"
+    volume: Annotated[int, Field(ge=0, le=100)] = 80
+    broadcasts: tuple[OrderBroadcast, ...]
+    recordings: tuple[NeededRecording, ...]
+    prepared: tuple[Sha256, ...] = ()
+    """Emergency recordings to hold ready for `play_now`."""
+    standing_stop: StandingStop = StandingStop()
+    revoked: tuple[Sha256, ...] = ()
+
+
+class CommandKind(StrEnum):
+    """What a command asks for."""
+
+    PLAY_NOW = "play_now"
+    STOP = "stop"
+    VOLUME = "volume"
+    SELF_TEST = "self_test"
+    SYNC = "sync"
+
+
+class PlayNow(Payload):
+    """An emergency broadcast, at once: only recordings approved as emergency."""
+
+    broadcast: Id
+    latest_start: Instant
+    recordings: dict[Language, Sha256]
+    volume: Annotated[int, Field(ge=0, le=100)] = 100
+
+
+class Command(Document):
+    """One act, at once, by one node or a group. Journalled before it acts, and acts once."""
+
+    TYPE = _TYPE.format("command")
+    site: Id
+    target: str
+    """`node:<id>` or `group:<id>`."""
+    id: Id
+    issued: Instant
+    expires: Instant
+    kind: CommandKind
+    play_now: PlayNow | None = None
+    standing_stop: StandingStop | None = None
+    volume: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+class Receipt(Document):
+    """The server has committed the journal up to and including `seq`. Signed by the server key."""
+
+    TYPE = _TYPE.format("receipt")
+    site: Id
+    node: Id
+    journal: Id
+    seq: Version
+    issued: Instant
+
+
+class TimeAnswer(Document):
+    """Answer to a time request: the server's clock when it came in and when this left. Signed by the server key."""
+
+    TYPE = _TYPE.format("time")
+    site: Id
+    node: Id
+    nonce: Id
+    received: Instant
+    sent: Instant
+
+
+class RollCall(Document):
+    """The server has (re)started: say hello at a random moment within the window. Signed by the server key."""
+
+    TYPE = _TYPE.format("roll-call")
+    site: Id
+    issued: Instant
+    window_s: Annotated[int, Field(ge=5, le=300)]
+
+
+class TrustBundle(Payload):
+    """What travels on a node's `trust` topic: each part is an envelope of its own (DSSE, as JSON object)."""
+
+    root: dict[str, object]
+    approvers: dict[str, object] | None = None
+    policies: tuple[dict[str, object], ...] = ()

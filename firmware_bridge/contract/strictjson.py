@@ -1,0 +1,58 @@
+"""JSON read strictly: bounded size and depth, no duplicate keys, no NaN. Everything foreign enters through here."""
+
+import json
+from typing import Any
+
+MAX_DEPTH = 12
+
+
+class MalformedJson(ValueError):
+    """The bytes are not the strict JSON that the protocol allows."""
+
+
+def loads(raw: bytes, max_bytes: int) -> Any:
+    """Parse `raw` as UTF-8 JSON of at most `max_bytes` bytes and 12 levels. Raises MalformedJson."""
+    if len(raw) > max_bytes:
+        raise MalformedJson(f"{len(raw)} bytes, at most {max_bytes} are allowed")
+    try:
+        text = raw.decode("utf-8")
+        _check_depth(text)
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise MalformedJson(str(error)) from error
+
+
+def dumps(value: Any) -> bytes:
+    """Compact UTF-8 JSON, keys in the order given."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise MalformedJson("a key stands twice in one object")
+    return result
+
+
+def _no_constant(name: str) -> None:
+    raise MalformedJson(f"{name} is not a number")
+
+
+def _check_depth(text: str) -> None:
+    depth, in_string, escaped = 0, False, False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise MalformedJson(f"nested deeper than {MAX_DEPTH} levels")
+        elif char in "]}":
+            depth -= 1
