@@ -6,15 +6,18 @@ Every document travels in a DSSE envelope whose payload type is its `TYPE`.
 from enum import IntEnum, StrEnum
 from typing import Annotated, ClassVar, Literal
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field
 
 from firmware_bridge.contract.base import Id, Instant, Language, Millis, Payload, PublicKey, Sha256, Version
 from firmware_bridge.contract.envelope import Envelope, sign
-from firmware_bridge.contract.keys import Ed25519PrivateKey
 
 _TYPE = "application/vnd.loudspeaker.{}+json"
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 """Wall time in the place's zone, `05:30`; `24:00` closes a day."""
+
+
+OwnerCount = Annotated[int, Field(ge=1, le=5)]
 
 
 class AirClass(IntEnum):
@@ -57,13 +60,12 @@ class TrustRoot(Document):
     server_key: PublicKey
     software_key: PublicKey | None = None
     place_authorities: tuple[PlaceAuthority, ...]
-    owners_needed: dict[Literal["ordinary", "priority", "emergency"], Annotated[int, Field(ge=1, le=5)]] = {}
-    """Distinct approvers that a recording of a class needs; 1 where nothing is said."""
+    owners_needed: tuple[OwnerCount, OwnerCount, OwnerCount] = (1, 1, 1)
+    """Distinct approvers that a recording needs, by class: ordinary, priority, emergency."""
 
     def owners_for(self, air_class: AirClass) -> int:
         """How many distinct approvers must have signed a recording of `air_class`."""
-        needed: dict[str, int] = dict(self.owners_needed)
-        return needed.get(air_class.name.lower(), 1)
+        return self.owners_needed[air_class]
 
 
 class Approver(Payload):
