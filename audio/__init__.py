@@ -1,0 +1,1 @@
+"""Sound: formats, probe, recipe, loudness, speech, and the store that keeps finished recordings."""
