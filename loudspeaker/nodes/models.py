@@ -1,0 +1,84 @@
+"""Nodes: one row per loudspeaker cluster, its current state, and its history in 5-minute buckets."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from loudspeaker.database import JsonColumn, UtcDateTime, new_id
+
+
+class Node(SQLModel, table=True):
+    """One addressable loudspeaker cluster. `id` is a topic level: a-z, 0-9 and hyphens."""
+
+    __tablename__ = "node"
+    id: str = Field(primary_key=True)
+    place_id: str = Field(foreign_key="place.id", index=True)
+    name: str
+    location: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+    languages: list[str] = Field(default_factory=list, sa_type=JsonColumn)
+    """Empty: those of its place."""
+    volume: int = 80
+    public_key: str
+    """Verifies its journal; the private half is only on the node."""
+    client_id: str = Field(unique=True)
+    broker_secret: str
+    """What the broker's configuration needs to check this node's password."""
+    api_token_hash: str = Field(unique=True, index=True)
+    sticker: str = Field(default_factory=new_id, unique=True, index=True)
+    """Code on the QR sticker."""
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    retired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    retired_by: str | None = None
+
+
+class NodeState(SQLModel, table=True):
+    """What is known of a node now; one upserted row."""
+
+    __tablename__ = "node_state"
+    node_id: str = Field(foreign_key="node.id", primary_key=True)
+    online: bool = False
+    changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when it is online or offline."""
+    seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    boot: str = ""
+    connection: int = 0
+    firmware: str = ""
+    held_epoch: int = 0
+    held_version: int = 0
+    held_root: int = 0
+    held_approvers: int = 0
+    held_policies: str = ""
+    held_stop: int = 0
+    journal_id: str = ""
+    last_seq: int = 0
+    playing: str | None = None
+    """Broadcast id."""
+    time_state: str = "untrusted"
+    offset_ms: float | None = None
+    error_ms: float | None = None
+    telemetry: dict[str, Any] = Field(default_factory=dict, sa_type=JsonColumn)
+
+
+class NodeHistory(SQLModel, table=True):
+    """Five minutes of a node's life."""
+
+    __tablename__ = "node_history"
+    node_id: str = Field(foreign_key="node.id", primary_key=True)
+    bucket: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    heartbeats: int = 0
+    offset_ms: float | None = None
+    cpu_c: float | None = None
+    disk_free_mb: int | None = None
+    signal_dbm: int | None = None
+
+
+class HeldRecording(SQLModel, table=True):
+    """A recording that a node's journal says is on its disk."""
+
+    __tablename__ = "held_recording"
+    node_id: str = Field(foreign_key="node.id", primary_key=True)
+    sha256: str = Field(primary_key=True, index=True)
+    stored_at: datetime = Field(sa_type=UtcDateTime)
