@@ -9,7 +9,8 @@ from audio import frames
 from audio.errors import AudioError
 from audio.formats import ADTS, AMR, MP3, MP4, OGG, WAV, WEBM, Format
 
-UNKNOWN_SIZES: Final = (0, 0xFFFFFFFF)
+UNKNOWN_FROM: Final = 0x7FFFF000  # what recorders write that cannot go back to the header
+XING_SLACK: Final = 2048
 OGG_PAGE_HEADER: Final = 27
 OGG_TAIL: Final = 2 * 65_307  # the largest page, twice
 OGG_LAST_PAGE: Final = 0x04
@@ -33,7 +34,7 @@ def _wav(data: mmap.mmap) -> bool:
     while at + 8 <= len(data):
         name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         if name == b"data":
-            return size in UNKNOWN_SIZES or at + 8 + size <= len(data)
+            return size == 0 or size >= UNKNOWN_FROM or at + 8 + size <= len(data)
         at += 8 + size + (size & 1)
     return False
 
@@ -43,7 +44,7 @@ def _mp3(data: mmap.mmap) -> bool:
     if start < 0:
         return True
     announced = _xing_bytes(data, start)
-    if announced and start + announced > len(data) + 1:
+    if start + announced > len(data) + XING_SLACK:
         return False
     return _last_frame_whole(data, start, frames.mpeg_frame, frames.MPEG_HEADER)
 

@@ -139,6 +139,8 @@ def raw_segment(data: bytes) -> AudioSegment:
 
 
 def _failure(finished: Finished) -> AudioError:
+    if finished.status < 0:
+        return AudioError("engine_stopped", signal=-finished.status)
     text = "\n".join(finished.log)
     for code, pattern in KNOWN_FAILURES:
         if pattern.search(text):

@@ -9,6 +9,7 @@ Code = Literal[
     "disk_full",
     "empty_file",
     "engine_missing",
+    "engine_stopped",
     "not_audio",
     "playlist",
     "silent",

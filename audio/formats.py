@@ -13,11 +13,15 @@ HEAD_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format that is taken: the demuxer ffmpeg is bound to and the only decoders it may open."""
+    """A format that is taken: the demuxer ffmpeg is bound to and the only decoders it may open.
+
+    `exact_length`: the length that ffmpeg reports is the file's own word, not a guess from its bit rate.
+    """
 
     name: str
     demuxer: str
     decoders: tuple[str, ...]
+    exact_length: bool = True
 
 
 PCM: Final = ("pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_u8", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw")
@@ -30,11 +34,11 @@ AMR_WB: Final = ("amrwb", "libopencore_amrwb")
 WAV: Final = Format("wav", "wav", (*PCM, "adpcm_ms", "adpcm_ima_wav", *MPEG))
 FLAC: Final = Format("flac", "flac", ("flac",))
 OGG: Final = Format("ogg", "ogg", (*OPEN, "libspeex", "speex"))
-MP3: Final = Format("mp3", "mp3", MPEG)
+MP3: Final = Format("mp3", "mp3", MPEG, exact_length=False)
 MP4: Final = Format("m4a", "mov", (*AAC, *AMR_NB, *AMR_WB, *MPEG, "alac", "opus", "libopus", "flac"))
-ADTS: Final = Format("aac", "aac", AAC)
+ADTS: Final = Format("aac", "aac", AAC, exact_length=False)
 WEBM: Final = Format("webm", "matroska", (*OPEN, *AAC, *MPEG, "pcm_s16le", "pcm_f32le"))
-AMR: Final = Format("amr", "amr", (*AMR_NB, *AMR_WB))
+AMR: Final = Format("amr", "amr", (*AMR_NB, *AMR_WB), exact_length=False)
 
 FORMATS: Final = (WAV, FLAC, OGG, MP3, MP4, ADTS, WEBM, AMR)
 

@@ -10,7 +10,7 @@ class Limits:
     """Ceilings for one decode or render; a breach is an `AudioError`, never a slow server.
 
     `max_seconds` is decoded sound, `timeout_seconds` the wall clock of one ffmpeg run, `stall_seconds` the longest
-    it may say nothing, `memory_bytes` its address space, `free_bytes` what a write leaves free on the disk.
+    it may say nothing, `memory_bytes` its address space, `free_bytes` what is left free on the disk.
     """
 
     max_input_bytes: int = 512 * MIB

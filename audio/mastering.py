@@ -14,6 +14,10 @@ TOLERANCE_LU: Final = 0.7
 PEAK_DBTP: Final = -1.0
 FIRST_CEILING_DBFS: Final = -2.5
 ATTEMPTS: Final = 4
+MEASURINGS: Final = 4
+SETTLED_LU: Final = 0.3
+TAKEN_BY_OPUS_LU: Final = 0.2
+MAX_GAIN_DB: Final = 50.0
 SHAPE: Final = "highpass=f=120,acompressor=threshold=0.1:ratio=2.5:attack=8:release=200:makeup=1:knee=4"
 OPUS: Final = ("-c:a", "libopus", "-b:a", "32k", "-application", "voip", "-vbr", "on", "-frame_duration", "20")
 
@@ -35,9 +39,9 @@ def master(engine: Engine, joined: Path, scratch: Path, progress: Progress, canc
     bench = _Bench(engine, scratch, pcm.duration_ms(joined) / 1000, cancelled)
     gain, shaped = bench.shape(joined)
     progress(0.25)
-    gain += TARGET_LUFS - bench.behind_limiter(shaped, gain, FIRST_CEILING_DBFS)
-    progress(0.4)
     ceiling = FIRST_CEILING_DBFS
+    gain = bench.settle(shaped, gain, ceiling)
+    progress(0.4)
     best: Master | None = None
     for attempt in range(ATTEMPTS):
         made = bench.encode(shaped, gain, ceiling, scratch / f"{attempt}.ogg", scratch / f"{attempt}.heard")
@@ -45,8 +49,8 @@ def master(engine: Engine, joined: Path, scratch: Path, progress: Progress, canc
         best = made if best is None else min(best, made, key=lambda one: fault(one.loudness))
         if good(best.loudness):
             break
-        gain += TARGET_LUFS - made.loudness.integrated_lufs
         ceiling -= max(0.0, made.loudness.true_peak_dbtp - PEAK_DBTP + 0.2)
+        gain = bounded(gain + TARGET_LUFS - made.loudness.integrated_lufs)
     assert best is not None  # noqa: S101 (the loop runs at least once)
     progress(1.0)
     return best
@@ -76,7 +80,16 @@ class _Bench:
         log = self._run([*RAW, "-i", file_address(joined), "-af", chain, *RAW, file_address(shaped)])
         joined.unlink()
         measured = read_summary(log).integrated_lufs
-        return (TARGET_LUFS - measured if measured > NOTHING_LUFS else 0.0), shaped
+        return (bounded(TARGET_LUFS - measured) if measured > NOTHING_LUFS else 0.0), shaped
+
+    def settle(self, shaped: Path, gain: float, ceiling: float) -> float:
+        """Return the gain that leaves the asked loudness *behind* the limiter, which takes more the more it gets."""
+        for _ in range(MEASURINGS):
+            missing = TARGET_LUFS + TAKEN_BY_OPUS_LU - self.behind_limiter(shaped, gain, ceiling)
+            gain = bounded(gain + missing)
+            if abs(missing) <= SETTLED_LU:
+                break
+        return gain
 
     def behind_limiter(self, shaped: Path, gain: float, ceiling: float) -> float:
         """Loudness in LUFS that is left after the limiter."""
@@ -99,6 +112,11 @@ class _Bench:
 
     def _run(self, arguments: list[str]) -> tuple[str, ...]:
         return self.engine.run(arguments, expected_seconds=self.seconds, cancelled=self.cancelled)
+
+
+def bounded(gain_db: float) -> float:
+    """Keep a gain where filters take it and noise is not blown up without end."""
+    return max(-MAX_GAIN_DB, min(MAX_GAIN_DB, gain_db))
 
 
 def levelled(gain_db: float, ceiling_dbfs: float) -> str:

@@ -19,7 +19,10 @@ CHANNELS: Final = {"mono": 1, "stereo": 2, "2.1": 3, "quad": 4, "4.0": 4, "5.0":
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a file declares: `seconds` as the container says or, if it says nothing, as its packets add up."""
+    """What a file declares: `seconds` as the container says or, if it says nothing, as its packets add up.
+
+    For formats without `exact_length` they are a guess, good for showing progress.
+    """
 
     format: Format
     codec: str
@@ -50,7 +53,7 @@ def probe(engine: Engine, path: Path, *, cancelled: Event | None = None) -> Prob
     if "File ended prematurely" in text:
         raise AudioError("truncated")
     seconds = _seconds(DURATION, text) or _seconds(SIZE, text)
-    if seconds > limit:
+    if form.exact_length and seconds > limit:
         raise AudioError("too_long", seconds=int(seconds), limit_seconds=limit)
     return Probe(form, stream[1], seconds, int(stream[2]), _channels(stream[3]))
 

@@ -6,6 +6,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ LAUNCHER = Path(__file__).with_name("sandbox.py")
 TICK_SECONDS = 0.1
 KEPT_LINES = 400
 LINE_BYTES = 2000
+PROGRAM_MISSING = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,15 @@ def run_shut_in(
     limits: Limits,
     *,
     file_bytes: int,
-    stdin: bytes | None = None,
+    stdin: bytes = b"",
     on_line: Callable[[str], None] | None = None,
     cancelled: Event | None = None,
     network: bool = False,
 ) -> Finished:
     """Run `command` (absolute program first) under `limits` and return how it ended; output and errors are one log.
 
-    `file_bytes` caps each file it writes. Raises `timed_out` or `cancelled`, after killing its whole process group.
+    `file_bytes` caps each file it writes. Raises `timed_out` or `cancelled`, after killing its
+    whole process group, or `engine_missing`.
     """
     terms = {
         "memory_bytes": limits.memory_bytes,
@@ -52,32 +55,29 @@ def run_shut_in(
         "parent": os.getpid(),
         "network": network,
     }
-    child = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(terms), *command],
-        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "MALLOC_ARENA_MAX": "2"},
-    )
+    with tempfile.TemporaryFile() as given:  # a pipe would block on a child that does not read
+        given.write(stdin)
+        given.seek(0)
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(terms), *command],
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "MALLOC_ARENA_MAX": "2"},
+        )
     try:
-        if stdin is not None:
-            _feed(child, stdin)
         log = _watch(child, limits, on_line, cancelled)
-        return Finished(child.wait(timeout=limits.stall_seconds), log)
+        status = child.wait(timeout=limits.stall_seconds)
     except subprocess.TimeoutExpired:
         raise AudioError("timed_out", seconds=limits.stall_seconds) from None
     finally:
         _end(child)
-
-
-def _feed(child: subprocess.Popen[bytes], data: bytes) -> None:
-    assert child.stdin is not None  # noqa: S101 (opened as a pipe by the caller)
-    try:
-        child.stdin.write(data)
-        child.stdin.close()
-    except BrokenPipeError:
-        return
+    if status == PROGRAM_MISSING:
+        raise AudioError("engine_missing", engine=Path(command[0]).name)
+    if status == -signal.SIGXCPU:
+        raise AudioError("timed_out", seconds=limits.timeout_seconds)
+    return Finished(status, log)
 
 
 def _watch(
@@ -119,6 +119,5 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-    for pipe in (child.stdin, child.stdout):
-        if pipe is not None:
-            pipe.close()
+    if child.stdout is not None:
+        child.stdout.close()

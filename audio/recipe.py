@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ TAIL_MS: Final = 300
 GAP_MS: Final = 400
 CHIME_FADE_MS: Final = 30
 LEAST_MS: Final = 1000
+MISSING_SECONDS: Final = 0.5
+RAW_COPIES: Final = 4
 SILENT_DBFS: Final = -60.0
 BELOW_LOUDEST_DB: Final = 45.0
 GATE_DB: Final = 25.0
@@ -90,7 +93,7 @@ def render(
     """Make the rendition of `recipe` as `workdir/<sha256>.ogg`; the same parts give the same bytes.
 
     All else that is written goes to a folder inside `workdir` that is gone on return, whatever happens.
-    Raises the codes of `probe` and `Engine.run`, and `silent`, `zero_length`, `too_long`, `disk_full`, `storage_failed`;
+    Raises the codes of `probe` and `Engine.run`; `silent`, `zero_length`, `too_long`, `disk_full`, `storage_failed`;
     `params["part"]` is the number of the part, from 0, where one part is at fault.
     """
     report = progress or (lambda _: None)
@@ -138,6 +141,7 @@ def _render(
 
 def _decode(engine: Engine, part: Part, raw: Path, report: Progress, cancelled: Event | None) -> _Decoded:
     found = probe(engine, part.path, cancelled=cancelled)
+    _check_room(engine, raw.parent, found.seconds)
     _decode_checked(engine, part, found, raw, "-ac 1", report, cancelled)
     levels = pcm.levels(raw)
     if max(levels) < SILENT_DBFS and found.channels == 2:
@@ -173,8 +177,15 @@ def _decode_checked(
         raise AudioError("zero_length")
     if decoded > engine.limits.max_seconds:
         raise AudioError("too_long", seconds=int(decoded), limit_seconds=engine.limits.max_seconds)
-    if decoded < found.seconds * 0.98 - 0.5:
+    if found.format.exact_length and decoded < found.seconds - MISSING_SECONDS:
         raise AudioError("truncated", seconds=round(decoded, 1), declared_seconds=round(found.seconds, 1))
+
+
+def _check_room(engine: Engine, folder: Path, seconds: float) -> None:
+    needed = int(seconds * pcm.SECOND_BYTES * RAW_COPIES) + engine.limits.free_bytes
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise AudioError("disk_full", free_bytes=free, needed_bytes=needed)
 
 
 def sounding(levels: Sequence[float]) -> tuple[int, int]:

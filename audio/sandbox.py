@@ -39,7 +39,10 @@ def main() -> None:
     ):
         _lower(which, ceiling)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write past the ceiling becomes an error ffmpeg can name
-    os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 (the program is chosen by process.py)
+    try:
+        os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 (the program is chosen by process.py)
+    except FileNotFoundError:
+        sys.exit(127)
 
 
 def _lower(which: int, ceiling: int) -> None:
