@@ -28,3 +28,13 @@ class House:
     hub: Hub = field(default_factory=Hub)
     broker: Broker | None = None
     bridge: Bridge | None = None
+    nudge: Callable[[], None] | None = None
+    """Set by `conductor.jobs.start`: wakes the conductor."""
+
+    def outdated(self) -> None:
+        """What nodes are asked for may have changed: expand, rebuild and publish soon, in the background.
+
+        Cheap and safe to call often; hand it to `after_commit`.
+        """
+        if self.nudge is not None:
+            self.nudge()

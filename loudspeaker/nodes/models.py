@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
 from loudspeaker.database import JsonColumn, UtcDateTime, new_id
@@ -51,7 +52,7 @@ class NodeState(SQLModel, table=True):
     held_root: int = 0
     held_approvers: int = 0
     held_policies: str = ""
-    held_stop: int = 0
+    held_stop: int = Field(default=0, sa_type=BigInteger)
     journal_id: str = ""
     last_seq: int = 0
     playing: str | None = None

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
 from loudspeaker.database import JsonColumn, UtcDateTime, new_id
@@ -20,6 +21,8 @@ class Order(SQLModel, table=True):
     envelope: bytes
     issued: datetime = Field(sa_type=UtcDateTime)
     expires: datetime = Field(sa_type=UtcDateTime)
+    stop_generation: int = Field(default=0, sa_type=BigInteger)
+    stop_active: bool = False
 
 
 class CommandSent(SQLModel, table=True):
@@ -53,7 +56,8 @@ class Stop(SQLModel, table=True):
     __tablename__ = "standing_stop"
     scope: str = Field(primary_key=True)
     """`all`, `place:<id>`, `zone:<id>` or `node:<id>`."""
-    generation: int
+    generation: int = Field(sa_type=BigInteger)
+    """Milliseconds since 1970 of the act, so that a later act is always higher."""
     active: bool
     by: str | None = None
     at: datetime = Field(sa_type=UtcDateTime)

@@ -46,6 +46,8 @@ class Playback(SQLModel, table=True):
     """Journal entry that closed it."""
     closed_by: str | None = None
     """User id when a person closed it (retired node)."""
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when the node is no longer asked for it: broadcast cancelled, or the node no longer a target."""
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
