@@ -85,7 +85,8 @@ PIECES = (
           "và đại biểu Hội đồng nhân dân các cấp."),
     Piece("places", "Địa điểm và giờ bỏ phiếu", "voting_information", 0,
           "Cử tri bỏ phiếu tại nhà văn hóa thôn, từ bảy giờ sáng đến bảy giờ tối. "
-          "Khi đi, đề nghị cử tri mang theo thẻ cử tri. Người già yếu, ốm đau được tổ bầu cử mang hòm phiếu phụ đến tận nhà."),
+          "Khi đi, đề nghị cử tri mang theo thẻ cử tri. "
+          "Người già yếu, ốm đau được tổ bầu cử mang hòm phiếu phụ đến tận nhà."),
     Piece("how", "Cách ghi phiếu bầu", "voting_information", 0,
           "Cử tri gạch tên người mình không bầu, để lại tên người mình chọn. "
           "Mỗi phiếu không để lại quá số đại biểu được bầu. Không viết thêm, không đánh dấu vào phiếu."),
