@@ -34,6 +34,8 @@ class Heard(SQLModel, table=True):
     user_id: str = Field(foreign_key="user_account.id", primary_key=True)
     intervals: list[list[int]] = Field(default_factory=list, sa_type=JsonColumn)
     """Merged [from_ms, to_ms]."""
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    """When the sound was first opened: no more can have been heard than has passed since."""
     updated_at: datetime = Field(sa_type=UtcDateTime)
     complete_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

@@ -48,6 +48,8 @@ class Bulletin(SQLModel, table=True):
     section: str = ""
     air_class: int = 0
     script: str = ""
+    searchable: str = ""
+    """Title, section and script, folded to plain lower-case letters."""
     author_id: str = Field(foreign_key="user_account.id", index=True)
     created_at: datetime = Field(sa_type=UtcDateTime)
     changed_at: datetime = Field(sa_type=UtcDateTime)
