@@ -1,14 +1,15 @@
 """The one door to the database: engine, sessions, and the column types that all slices share."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, create_engine, event
+from sqlalchemy import JSON, DateTime, Dialect, Engine, create_engine, event, inspect
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 BUSY_TIMEOUT_MS = 10_000
 _AFTER_COMMIT = "loudspeaker.after_commit"
@@ -53,6 +54,22 @@ def new_id() -> str:
 def after_commit(session: Session, action: Callable[[], None]) -> None:
     """Run `action` once this unit of work is committed; never if it is rolled back."""
     session.info.setdefault(_AFTER_COMMIT, []).append(action)
+
+
+def upsert(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]],
+           update: Sequence[str] = ()) -> None:
+    """Core insert of many rows at once. A row whose primary key is there already stays, or has `update` replaced."""
+    if not rows:
+        return
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    keys = [column.name for column in inspect(table).primary_key]
+    if update:
+        statement = statement.on_conflict_do_update(
+            index_elements=keys, set_={name: statement.excluded[name] for name in update})
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    session.connection().execute(statement, list(rows))
 
 
 class Database:
