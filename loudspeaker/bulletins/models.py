@@ -65,6 +65,7 @@ class Upload(SQLModel, table=True):
     user_id: str = Field(foreign_key="user_account.id")
     filename: str
     language: str = "vi"
+    with_chime: bool = True
     length: int
     received: int = 0
     recording_id: str | None = None

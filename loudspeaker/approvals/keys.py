@@ -1,0 +1,170 @@
+"""Signing keys: made by their owners, listed at a place by an administrator, revoked when lost."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import Session, col, select
+
+from firmware_bridge.contract import strictjson
+from firmware_bridge.contract.documents import Approver
+from firmware_bridge.contract.envelope import Envelope, MalformedEnvelope, from_dict, good_signers
+from firmware_bridge.contract.keys import key_id
+from loudspeaker.approvals.models import SigningKey
+from loudspeaker.audit import service as audit
+from loudspeaker.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from loudspeaker.places.models import Place
+from loudspeaker.trust import service as trust
+from loudspeaker.users.access import Actor, actor_for
+from loudspeaker.users.models import Role, User
+
+PROOF_TYPE = "application/vnd.loudspeaker.key-proof+json"
+SEALED_BYTES = 16 * 1024
+PROOF_BYTES = 4 * 1024
+LISTED_FOR = timedelta(days=2 * 365)
+KEYS_EACH = 10
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A public key, its private half as sealed in the browser (None: a key file), and the proof that both are held."""
+
+    public_key: str
+    proof: dict[str, Any]
+    sealed: dict[str, Any] | None = None
+
+
+def keys_of(session: Session, actor: Actor) -> list[SigningKey]:
+    """The person's own keys, newest first."""
+    found = select(SigningKey).where(SigningKey.user_id == actor.user.id)
+    return list(session.exec(found.order_by(col(SigningKey.made_at).desc(), col(SigningKey.id))))
+
+
+def register_key(session: Session, actor: Actor, now: datetime, given: NewKey) -> SigningKey:
+    """Keep a person's new key, once they have proved that they hold it. It counts only when listed.
+
+    The proof is a DSSE envelope of type `application/vnd.loudspeaker.key-proof+json` over
+    `{"user": …, "public_key": …}`, signed by the key itself. Raises InvalidError, ForbiddenError, ConflictError.
+    """
+    if Role.APPROVER not in {held.role for held in actor.roles}:
+        raise ForbiddenError("Only approvers have signing keys.")
+    name = _checked_proof(given, actor.user.id)
+    if given.sealed is not None and len(strictjson.dumps(given.sealed)) > SEALED_BYTES:
+        raise InvalidError("The sealed key is too large.", field="sealed")
+    if session.get(SigningKey, name) is not None:
+        raise ConflictError("This signing key is known already.", advice="Make a new key.")
+    if len(keys_of(session, actor)) >= KEYS_EACH:
+        raise ConflictError("You have many signing keys already.", advice="Ask an administrator to help.")
+    key = SigningKey(id=name, user_id=actor.user.id, public_key=given.public_key, sealed=given.sealed, made_at=now)
+    session.add(key)
+    session.flush()
+    audit.record(session, now, actor.user.id, "signing_key.register", f"signing_key:{name}")
+    return key
+
+
+def list_key(session: Session, actor: Actor, now: datetime, authority: Ed25519PrivateKey, name: str, place_id: str,
+             valid_until: datetime | None = None) -> SigningKey:
+    """Let a key count at a place and below it, until `valid_until` (two years where nothing is said).
+
+    The actor administers the place and the key's owner approves there. Signs the next approver list with `authority`.
+    """
+    key, place = _key(session, name), session.get(Place, place_id)
+    if place is None:
+        raise NotFoundError("This place does not exist.")
+    actor.must(place, Role.ADMINISTRATOR)
+    owner = session.get_one(User, key.user_id)
+    if not actor_for(session, owner, now).may(place, [Role.APPROVER]):
+        raise InvalidError("%(name)s is not an approver of this place.", field="place_id", name=owner.name,
+                           advice="Grant the role first.")
+    if key.revoked_at is not None:
+        raise ConflictError("This signing key was revoked.", advice="Its owner makes a new one.")
+    key.place_id, key.listed_at, key.listed_by = place.id, now, actor.user.id
+    key.valid_until = valid_until or now + LISTED_FOR
+    if key.valid_until <= now:
+        raise InvalidError("The end of validity has passed already.", field="valid_until")
+    session.add(key)
+    session.flush()
+    version = publish(session, now, authority)
+    audit.record(session, now, actor.user.id, "signing_key.list", f"signing_key:{key.id}", place.id, owner=owner.id,
+                 version=version)
+    return key
+
+
+def revoke_key(session: Session, actor: Actor, now: datetime, authority: Ed25519PrivateKey, name: str,
+               reason: str) -> SigningKey:
+    """Let a key count no more, whatever it signed: by its owner, or an administrator of its place. Needs a reason."""
+    key = _key(session, name)
+    place = session.get(Place, key.place_id) if key.place_id else None
+    if key.user_id != actor.user.id:
+        if place is None:
+            raise ForbiddenError
+        actor.must(place, Role.ADMINISTRATOR)
+    if not reason.strip():
+        raise InvalidError("Say why.", field="reason")
+    if key.revoked_at is not None:
+        raise ConflictError("This signing key was revoked already.")
+    key.revoked_at = now
+    session.add(key)
+    session.flush()
+    version = publish(session, now, authority)
+    audit.record(session, now, actor.user.id, "signing_key.revoke", f"signing_key:{key.id}", key.place_id,
+                 reason=reason.strip(), version=version)
+    return key
+
+
+def keys_at(session: Session, actor: Actor, place_id: str) -> list[tuple[SigningKey, User]]:
+    """For an administrator of a place: its listed keys, and those that wait to be listed, of its approvers."""
+    place = session.get(Place, place_id)
+    if place is None:
+        raise NotFoundError("This place does not exist.")
+    actor.must(place, Role.ADMINISTRATOR)
+    rows = session.exec(select(SigningKey, User).join(User, col(User.id) == col(SigningKey.user_id))
+                        .order_by(col(SigningKey.made_at).desc()))
+    return [(key, owner) for key, owner in rows
+            if key.place_id == place.id or (key.place_id is None and key.revoked_at is None
+                                            and _approves(session, owner, place, key.made_at))]
+
+
+def publish(session: Session, now: datetime, authority: Ed25519PrivateKey) -> int:
+    """Sign the approver list as the rows stand now; its version."""
+    rows = session.exec(select(SigningKey, User).join(User, col(User.id) == col(SigningKey.user_id))
+                        .where(col(SigningKey.listed_at).is_not(None), col(SigningKey.revoked_at).is_(None))
+                        .order_by(col(SigningKey.id)))
+    approvers = [_approver(key, owner) for key, owner in rows]
+    revoked = session.exec(select(SigningKey.id).where(col(SigningKey.revoked_at).is_not(None)))
+    return trust.publish_approvers(session, now, authority, approvers, list(revoked)).version
+
+
+def _approver(key: SigningKey, owner: User) -> Approver:
+    return Approver.model_validate({
+        "owner": owner.id, "name": owner.name, "place": key.place_id, "public_key": key.public_key,
+        "valid_from": key.listed_at, "valid_until": key.valid_until})
+
+
+def _approves(session: Session, owner: User, place: Place, at: datetime) -> bool:
+    return actor_for(session, owner, at).may(place, [Role.APPROVER])
+
+
+def _key(session: Session, name: str) -> SigningKey:
+    key = session.get(SigningKey, name)
+    if key is None:
+        raise NotFoundError("This signing key does not exist.")
+    return key
+
+
+def _checked_proof(given: NewKey, user_id: str) -> str:
+    """The key's id. Raises InvalidError unless the proof was signed by the key, for this person."""
+    wrong = InvalidError("The proof of the signing key does not hold.", field="proof", advice="Make the key once more.")
+    try:
+        name, proof = key_id(given.public_key), from_dict(given.proof)
+        said = strictjson.loads(proof.payload, PROOF_BYTES)
+    except (ValueError, MalformedEnvelope, strictjson.MalformedJson) as error:
+        raise wrong from error
+    if not _proves(proof, name, given.public_key) or said != {"user": user_id, "public_key": given.public_key}:
+        raise wrong
+    return name
+
+
+def _proves(proof: Envelope, name: str, public_key: str) -> bool:
+    return proof.payload_type == PROOF_TYPE and good_signers(proof, {name: public_key}) == {name}
