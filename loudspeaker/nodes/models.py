@@ -45,16 +45,16 @@ class NodeState(SQLModel, table=True):
     """Since when it is online or offline."""
     seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     boot: str = ""
-    connection: int = 0
+    connection: int = Field(default=0, sa_type=BigInteger)
     firmware: str = ""
-    held_epoch: int = 0
-    held_version: int = 0
-    held_root: int = 0
-    held_approvers: int = 0
+    held_epoch: int = Field(default=0, sa_type=BigInteger)
+    held_version: int = Field(default=0, sa_type=BigInteger)
+    held_root: int = Field(default=0, sa_type=BigInteger)
+    held_approvers: int = Field(default=0, sa_type=BigInteger)
     held_policies: str = ""
     held_stop: int = Field(default=0, sa_type=BigInteger)
     journal_id: str = ""
-    last_seq: int = 0
+    last_seq: int = Field(default=0, sa_type=BigInteger)
     playing: str | None = None
     """Broadcast id."""
     time_state: str = "untrusted"

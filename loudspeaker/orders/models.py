@@ -14,8 +14,8 @@ class Order(SQLModel, table=True):
 
     __tablename__ = "running_order"
     node_id: str = Field(foreign_key="node.id", primary_key=True)
-    epoch: int
-    version: int
+    epoch: int = Field(sa_type=BigInteger)
+    version: int = Field(sa_type=BigInteger)
     content_hash: str
     """SHA-256 of what it asks for, without version and instants: a rebuild with the same hash is not sent."""
     envelope: bytes

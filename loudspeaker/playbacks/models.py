@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import BigInteger
 from sqlmodel import Field, Index, SQLModel
 
 from loudspeaker.database import JsonColumn, UtcDateTime
@@ -42,7 +43,7 @@ class Playback(SQLModel, table=True):
     rms_dbfs: float | None = None
     segments: list[dict[str, Any]] = Field(default_factory=list, sa_type=JsonColumn)
     journal_id: str | None = None
-    seq: int | None = None
+    seq: int | None = Field(default=None, sa_type=BigInteger)
     """Journal entry that closed it."""
     closed_by: str | None = None
     """User id when a person closed it (retired node)."""
@@ -57,7 +58,7 @@ class JournalEntry(SQLModel, table=True):
     __tablename__ = "journal_entry"
     node_id: str = Field(primary_key=True)
     journal_id: str = Field(primary_key=True)
-    seq: int = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
     at: datetime = Field(sa_type=UtcDateTime, index=True)
     received_at: datetime = Field(sa_type=UtcDateTime)
     kind: str = Field(index=True)
@@ -74,7 +75,7 @@ class JournalMark(SQLModel, table=True):
     __tablename__ = "journal_mark"
     node_id: str = Field(primary_key=True)
     journal_id: str = Field(primary_key=True)
-    seq: int = 0
+    seq: int = Field(default=0, sa_type=BigInteger)
     hash: str
     at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """Node time of the entry at `seq`."""
