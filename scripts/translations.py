@@ -5,6 +5,8 @@ sentences that come back; `fill FILE.json` does the same and then takes translat
 {English: Vietnamese}; `check` names what a reader of Vietnamese would miss. All read Python, templates and TypeScript.
 """
 
+import ast
+import builtins
 import fcntl
 import json
 import os
@@ -31,8 +33,9 @@ METHODS = [
     ("web/assets/node_modules/**", "ignore"),
     ("web/templates/**.html", "jinja2"),
     ("web/assets/src/**.ts", "typescript"),
-    ("**.py", "python"),
+    ("**.py", "python_and_errors"),
 ]
+ERROR_SENTENCES = {"title", "kept", "advice"}
 OPTIONS = {"web/templates/**.html": {"extensions": "jinja2.ext.do", "silent": "false", "newstyle_gettext": "true"}}
 HEADER = "# Loudspeaker, catalogue of sentences. Kept by scripts/translations.py."
 KEYWORDS: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None, "t": None, "tn": (1, 2)}
@@ -65,7 +68,8 @@ def sentences_in_code() -> Catalog:
     """Every sentence in the sources, with where it stands."""
     template = _catalogue(None)
     # Babel takes a function where its types ask for the name of one
-    methods: Any = [(pattern, typescript if method == "typescript" else method) for pattern, method in METHODS]
+    own = {"typescript": typescript, "python_and_errors": python_and_errors}
+    methods: Any = [(pattern, own.get(method, method)) for pattern, method in METHODS]
     found = extract_from_dir(PACKAGE, method_map=methods, options_map=OPTIONS, keywords=KEYWORDS)
     for name, _, message, comments, context in found:
         template.add(message, None, [(f"loudspeaker/{name}", 0)], auto_comments=comments, context=context)
@@ -80,6 +84,47 @@ def typescript(source: IO[bytes], *_: object, **__: object) -> Iterator[tuple[in
         function, *words = found.groups()
         sentences = tuple(json.loads(f'"{word}"') for word in words if word is not None)
         yield text.count("\n", 0, found.start()) + 1, function, sentences if function == "tn" else sentences[0], []
+
+
+def python_and_errors(source: IO[bytes], *_: object, **__: object) -> Iterator[tuple[int, str, Any, list[str]]]:
+    """Babel's extractor for Python: gettext calls, and what the classes of `loudspeaker.errors` are given to say."""
+    for node in ast.walk(ast.parse(source.read())):
+        if isinstance(node, ast.ClassDef) and _tells_people(node.name):
+            yield from _own_sentences(node)
+        elif isinstance(node, ast.Call):
+            yield from _given_sentences(node, getattr(node.func, "id", getattr(node.func, "attr", "")))
+
+
+def _own_sentences(error: ast.ClassDef) -> Iterator[tuple[int, str, Any, list[str]]]:
+    for item in error.body:
+        if isinstance(item, ast.AnnAssign | ast.Assign):
+            names = item.targets if isinstance(item, ast.Assign) else [item.target]
+            if any(isinstance(name, ast.Name) and name.id in ERROR_SENTENCES for name in names):
+                yield from _literal(item.value)
+
+
+def _given_sentences(call: ast.Call, called: str) -> Iterator[tuple[int, str, Any, list[str]]]:
+    if called == "ngettext":
+        plural = tuple(part.value for part in call.args[:2] if isinstance(part, ast.Constant))
+        yield call.lineno, "ngettext", plural, []
+    elif called in KEYWORDS or _tells_people(called):
+        yield from _literal(next(iter(call.args), None))
+    if _tells_people(called):
+        for keyword in call.keywords:
+            if keyword.arg in ERROR_SENTENCES:
+                yield from _literal(keyword.value)
+
+
+def _tells_people(name: str) -> bool:
+    return name.endswith("Error") and not hasattr(builtins, name)
+
+
+def _literal(value: ast.expr | None) -> Iterator[tuple[int, str, Any, list[str]]]:
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        yield value.lineno, "gettext", value.value, []
+    elif isinstance(value, ast.IfExp):
+        yield from _literal(value.body)
+        yield from _literal(value.orelse)
 
 
 def extract(given: Mapping[str, str]) -> Catalog:

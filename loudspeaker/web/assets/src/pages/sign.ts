@@ -1,0 +1,19 @@
+// Signs one document that the page shows (a policy, a list of approvers) as approver or place authority.
+import { fromBase64 } from "../base64";
+import { every } from "../dom";
+import { getJson, sendJson } from "../http";
+import { checkShown, signPayload } from "../signing";
+import { withOpenKey } from "../unlock";
+
+type Statement = { payload_type: string; payload: string };
+
+for (const button of every<HTMLButtonElement>("[data-sign-document]"))
+  button.addEventListener("click", async () => {
+    const { statement = "", signTo = "", payloadType = "", shown = "{}", after = location.href } = button.dataset;
+    const signed = await withOpenKey(async (key) => {
+      const payload = fromBase64((await getJson<Statement>(statement)).payload);
+      checkShown(payload, JSON.parse(shown) as Record<string, unknown>);
+      await sendJson("POST", signTo, { envelope: signPayload(payloadType, payload, key) });
+    });
+    if (signed) location.assign(after);
+  });
