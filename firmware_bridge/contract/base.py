@@ -19,9 +19,16 @@ def write_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the instant is outside the years 1 to 9999 in UTC") from error
+
+
 Instant = Annotated[
     AwareDatetime,
-    AfterValidator(lambda value: value.astimezone(UTC)),
+    AfterValidator(_in_utc),
     PlainSerializer(write_instant, when_used="json"),
 ]
 """An aware moment; UTC in Python, RFC 3339 with milliseconds on the wire."""
@@ -38,7 +45,7 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 class Payload(BaseModel):
     """Root of every document and message. Unknown fields are ignored, so that newer writers can be read."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     def to_bytes(self) -> bytes:
         """The payload as compact JSON; absent optional fields are left out."""

@@ -15,6 +15,11 @@ TELEMETRY_SECONDS = 300
 FIRST_HASH = "0" * 64
 """What the first entry of a journal names as the hash before it."""
 
+Seq = Annotated[int, Field(ge=1, le=2**53)]
+"""Number of a journal entry, counted from 1 without a gap."""
+Count = Annotated[int, Field(ge=-2**31, lt=2**31)]
+"""A measured whole number."""
+
 
 class TimeState(StrEnum):
     """How far the node may rely on its clock."""
@@ -65,14 +70,14 @@ class Telemetry(Payload):
     time_state: TimeState | None = None
     offset_ms: float | None = None
     error_ms: float | None = None
-    disk_free_mb: int | None = None
-    recordings: int | None = None
+    disk_free_mb: Count | None = None
+    recordings: Count | None = None
     cpu_c: float | None = None
-    memory_mb: int | None = None
-    uptime_s: int | None = None
-    volume: int | None = None
+    memory_mb: Count | None = None
+    uptime_s: Count | None = None
+    volume: Count | None = None
     power: Literal["mains", "battery"] | None = None
-    signal_dbm: int | None = None
+    signal_dbm: Count | None = None
 
 
 class Heartbeat(Payload):
@@ -123,7 +128,7 @@ class EntryKind(StrEnum):
 class Entry(Payload):
     """One line of the journal. `data` by kind is listed in docs/protocol.md."""
 
-    seq: Annotated[int, Field(ge=1)]
+    seq: Seq
     at: Instant
     """The node's own clock."""
     kind: str
@@ -139,7 +144,7 @@ class JournalBatch(Document):
     TYPE = "application/vnd.loudspeaker.journal+json"
     node: Id
     journal: Id
-    first_seq: Annotated[int, Field(ge=1)]
+    first_seq: Seq
     previous: Sha256
     """Hash of the entry before `first_seq`, FIRST_HASH for the first."""
     entries: tuple[str, ...]

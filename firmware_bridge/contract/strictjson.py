@@ -1,6 +1,8 @@
-"""JSON read strictly: bounded size and depth, no duplicate keys, no NaN. Everything foreign enters through here."""
+"""JSON read strictly: bounded size and depth, no duplicate keys, no NaN or infinity, no text that UTF-8 or a database
+cannot hold (lone surrogates, NUL). Everything foreign enters through here."""
 
 import json
+import math
 from typing import Any
 
 MAX_DEPTH = 12
@@ -17,8 +19,13 @@ def loads(raw: bytes, max_bytes: int) -> Any:
     try:
         text = raw.decode("utf-8")
         _check_depth(text)
-        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite)
+        if "\\u" in text and b"\\u0000" in dumps(value):
+            raise MalformedJson("NUL is no text")
+        return value
+    except MalformedJson:
+        raise
+    except (ValueError, RecursionError) as error:
         raise MalformedJson(str(error)) from error
 
 
@@ -32,6 +39,13 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise MalformedJson("a key stands twice in one object")
     return result
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise MalformedJson(f"{text} is out of range")
+    return value
 
 
 def _no_constant(name: str) -> None:
