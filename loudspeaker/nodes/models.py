@@ -44,6 +44,8 @@ class NodeState(SQLModel, table=True):
     changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """Since when it is online or offline."""
     seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When its last will came; cleared by its next word."""
     boot: str = ""
     connection: int = Field(default=0, sa_type=BigInteger)
     firmware: str = ""

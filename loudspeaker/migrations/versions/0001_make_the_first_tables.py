@@ -404,6 +404,7 @@ def upgrade() -> None:
     sa.Column('online', sa.Boolean(), nullable=False),
     sa.Column('changed_at', UtcDateTime(), nullable=True),
     sa.Column('seen_at', UtcDateTime(), nullable=True),
+    sa.Column('left_at', UtcDateTime(), nullable=True),
     sa.Column('boot', sa.String(), nullable=False),
     sa.Column('connection', sa.BigInteger(), nullable=False),
     sa.Column('firmware', sa.String(), nullable=False),
