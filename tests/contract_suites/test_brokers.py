@@ -5,10 +5,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from firmware_bridge.bridge.broker import BrokerUser, EmbeddedNats, MemoryBroker
+from firmware_bridge.bridge.broker import BrokerUser, EmbeddedNats, MemoryBroker, server_user
 from firmware_bridge.contract import topics
 from firmware_bridge.wire import CannotConnect, Will
-from tests.firmware_bridge.bridge.clients import SITE, Client, node_user, server_user, wait_until
+from tests.firmware_bridge.bridge.clients import SITE, Client, node_user, wait_until
 
 NODES = ("n1", "n2", "n3")
 GROUPS = {"n1": ("commune-1", "village-1"), "n2": ("commune-1", "village-2"), "n3": ("commune-2",)}

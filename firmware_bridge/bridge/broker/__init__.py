@@ -9,6 +9,7 @@ from firmware_bridge.bridge.broker.base import (
     Endpoint,
     PortTaken,
     new_secret,
+    server_user,
 )
 from firmware_bridge.bridge.broker.memory import MemoryBroker
 from firmware_bridge.bridge.broker.nats import EmbeddedNats
@@ -24,4 +25,5 @@ __all__ = [
     "MemoryBroker",
     "PortTaken",
     "new_secret",
+    "server_user",
 ]

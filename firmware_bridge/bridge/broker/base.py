@@ -106,3 +106,8 @@ def checked_users(users: Iterable[BrokerUser]) -> tuple[BrokerUser, ...]:
         if len(set(texts)) != len(texts):
             raise ValueError("two users of the broker share a name or a client id")
     return listed
+
+
+def server_user() -> BrokerUser:
+    """The server's own login, new at each start. No node id has an underscore, so none can be called the same."""
+    return BrokerUser("_server", new_secret(), new_secret())

@@ -15,10 +15,6 @@ from firmware_bridge.wire import Address, Backoff, Connection, Will
 SITE = "demo"
 
 
-def server_user() -> BrokerUser:
-    return BrokerUser("server", new_secret(), new_secret())
-
-
 def node_user(node: str, groups: tuple[str, ...] = ()) -> BrokerUser:
     return BrokerUser(node, new_secret(), new_secret(), topics.node_rights(SITE, node, groups))
 
