@@ -66,6 +66,9 @@ class Airing:
         if not 0 <= self.volume <= 100:
             raise ValueError(f"broadcast {self.broadcast_id} has a volume of {self.volume}, not 0–100")
 
+    def __hash__(self) -> int:
+        return hash((self.broadcast_id, self.start))
+
     @cached_property
     def offsets_ms(self) -> tuple[int, ...]:
         """Planned position of every item, in milliseconds from the start."""

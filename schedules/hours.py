@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -33,7 +34,7 @@ class TimeFrame:
     weekdays: frozenset[int] = EVERY_DAY
 
     def __post_init__(self) -> None:
-        if self.end not in (MIDNIGHT,) and self.end <= self.start:
+        if self.end != MIDNIGHT and self.end <= self.start:
             raise ValueError(f"time frame {self.start:%H:%M}–{self.end:%H:%M} ends before it starts")
         if not self.weekdays <= EVERY_DAY:
             raise ValueError(f"weekdays are 0 to 6, got {sorted(self.weekdays)}")
@@ -92,9 +93,9 @@ def open_stretches(
 
 @lru_cache(maxsize=4096)
 def quiet_stretches(day: date, quiet_hours: tuple[QuietHours, ...], zone: ZoneInfo) -> tuple[Stretch, ...]:
-    """The quiet hours of `day`: in order, without overlaps."""
+    """The quiet hours of `day`: in order, without overlaps; the longer reading where the clock skips or repeats."""
     return tuple(
-        merged(stretch_of(day, start, end, zone) for quiet in quiet_hours for start, end in quiet.within_a_day())
+        merged(_longest_stretch(day, start, end, zone) for quiet in quiet_hours for start, end in quiet.within_a_day())
     )
 
 
@@ -115,15 +116,13 @@ def without(stretches: Sequence[Stretch], holes: Sequence[Stretch]) -> list[Stre
     """What is left of `stretches` outside `holes`; both in order and without overlaps."""
     result: list[Stretch] = []
     for start, end in stretches:
-        at = start
-        for hole in holes:
-            if hole.end <= at or hole.start >= end:
-                continue
-            if hole.start > at:
-                result.append(Stretch(at, hole.start))
-            at = max(at, hole.end)
-        if at < end:
-            result.append(Stretch(at, end))
+        first = bisect_right(holes, start, key=lambda hole: hole.end)
+        for hole in holes[first : bisect_left(holes, end, key=lambda hole: hole.start)]:
+            if start < hole.start:
+                result.append(Stretch(start, hole.start))
+            start = hole.end
+        if start < end:
+            result.append(Stretch(start, end))
     return result
 
 
@@ -146,6 +145,13 @@ def days_between(start: datetime, end: datetime, zone: ZoneInfo) -> list[date]:
     """Every date that a calendar in `zone` shows from `start` to `end`, both included."""
     first, last = start.astimezone(zone).date(), end.astimezone(zone).date()
     return [first + DAY * number for number in range((last - first).days + 1)]
+
+
+def _longest_stretch(day: date, start: time, end: time, zone: ZoneInfo) -> Stretch:
+    last = day + DAY if end == MIDNIGHT else day
+    starts = (datetime.combine(day, start.replace(fold=fold), tzinfo=zone).astimezone(UTC) for fold in (0, 1))
+    ends = (datetime.combine(last, end.replace(fold=fold), tzinfo=zone).astimezone(UTC) for fold in (0, 1))
+    return Stretch(min(starts), max(ends))
 
 
 def _end_of_day_last(end: time) -> tuple[bool, time]:
