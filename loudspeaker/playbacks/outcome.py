@@ -86,7 +86,8 @@ def _instant(value: Any) -> datetime | None:
 
 
 def _text(value: Any) -> str | None:
-    return value[:64] if isinstance(value, str) and value else None
+    # a database may refuse control letters
+    return "".join(filter(str.isprintable, value))[:64] or None if isinstance(value, str) else None
 
 
 def _number(value: Any) -> float | None:
