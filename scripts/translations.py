@@ -226,7 +226,8 @@ class _SpokenText(HTMLParser):
     def _judge(self, text: str) -> None:
         words = " ".join(text.replace("\0", " ").split())
         attribute = re.match(r'[\w-]+="', words)
-        if words not in NAMES_AND_UNITS and re.search(r"[^\W\d_]{2}", words) and not attribute:
+        said = re.sub("|".join(rf"\b{name}\b" for name in NAMES_AND_UNITS), "", words)
+        if re.search(r"[^\W\d_]{2}", said) and not attribute:
             self.found.append((self._line, words))
 
 
