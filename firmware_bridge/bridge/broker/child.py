@@ -1,6 +1,7 @@
 """The nats-server process: found, started on a leash, awaited, ended; also one that an earlier server left."""
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -87,14 +88,12 @@ def end_leftover(files: NatsFiles) -> None:
 
 
 def check_free(endpoint: Endpoint) -> None:
-    """Raises PortTaken when somebody listens at `endpoint`."""
-    family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((endpoint.host, endpoint.port))
-        except OSError as error:
-            raise PortTaken(endpoint.host, endpoint.port) from error
+    """Raises PortTaken when somebody listens at `endpoint`; a broker that is just dying has a second to let go."""
+    deadline = time.monotonic() + 1.0
+    while not _can_bind(endpoint):
+        if time.monotonic() > deadline:
+            raise PortTaken(endpoint.host, endpoint.port)
+        time.sleep(0.02)
 
 
 def free_port(host: str) -> int:
@@ -126,6 +125,19 @@ def log_since(files: NatsFiles, mark: int) -> str:
         size = log.seek(0, os.SEEK_END)
         log.seek(max(mark if mark <= size else 0, size - 65536))
         return log.read().decode(errors="replace")
+
+
+def _can_bind(endpoint: Endpoint) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((endpoint.host, endpoint.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            where = f"{endpoint.host}:{endpoint.port}"
+            raise BrokerRefused(f"{where} cannot be listened on: {error.strerror}", "") from error
+    return True
 
 
 def _explain(log: str, endpoint: Endpoint) -> None:

@@ -85,6 +85,12 @@ class BareClient:
         self.socket.sendall(_packet(0x10, _text("MQTT") + bytes([4, flags]) + struct.pack("!H", 60) + body))
         self.accepted = self._read(4)[3:] == b"\0"
 
+    def __enter__(self) -> "BareClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.vanish()
+
     def subscribe(self, *filters: str, qos: int = 0) -> list[int]:
         """The broker's answer for each filter: 0x80 is a refusal."""
         self.socket.sendall(_packet(0x82, b"\0\1" + b"".join(_text(one) + bytes([qos]) for one in filters)))
