@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI, Request
@@ -35,7 +36,7 @@ STATUS: dict[type[LoudspeakerError], int] = {
     TooManyError: 429,
     UnavailableError: 503,
 }
-MACHINE_PATHS = ("/api/", "/nodes/", "/recordings/", "/events", "/healthz", "/metrics", "/static/")
+MACHINE_PATHS = ("/api/", "/nodes/me/", "/recordings/", "/events", "/healthz", "/metrics", "/static/")
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Say = Callable[[Request, str, dict[str, Any]], str]
@@ -88,7 +89,7 @@ def install(app: FastAPI, say: Say, page: ErrorPage | None = None) -> None:
         status = status_of(error)
         if _for_a_person(request):
             if isinstance(error, SignInNeededError):
-                return RedirectResponse(f"/sign-in?next={request.url.path}", status_code=303)
+                return RedirectResponse("/sign-in?" + urlencode({"next_page": request.url.path}), status_code=303)
             if page is not None:
                 return page(request, error, status)
         body = problem(error, lambda sentence: say(request, sentence, error.params))
