@@ -9,18 +9,23 @@ from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request
 
 from loudspeaker import api, web
 from loudspeaker.api import errors
 from loudspeaker.api.headers import SecurityHeaders
+from loudspeaker.conductor.connecting import connect
 from loudspeaker.conductor.opening import open_house, utc_now
 from loudspeaker.settings import Settings
 from loudspeaker.users.first_run import setup_code
 from loudspeaker.web.assets_manifest import STATIC_FOLDER, PrecompressedFiles, load_assets
 from loudspeaker.web.i18n import LANGUAGE_COOKIE, Language, choose_language, load_translators
+from loudspeaker.web.page import error_page
 from loudspeaker.web.templating import build_environments
 
+log = structlog.get_logger(__name__)
 TITLE = "Loudspeaker"
 OPENAPI = "/api/v1/openapi.json"
 
@@ -35,13 +40,18 @@ def create_app(settings: Settings, now: Callable[[], datetime] = utc_now, connec
             with house.database.read() as session:
                 house.setup_code = setup_code(session)
             app.state.house = house
+            if connected:
+                parts.enter_context(connect(house))
             parts.callback(house.hub.close)
+            parts.callback(house.processing.close)
+            await to_thread.run_sync(house.processing.start)
             yield
 
     app = FastAPI(title=TITLE, lifespan=lifespan, openapi_url=OPENAPI, docs_url=None, redoc_url=None)
     app.state.translators = load_translators(ZoneInfo(settings.zone))
     app.state.environments = build_environments(load_assets(), app.state.translators)
-    errors.install(app, _say)
+    app.state.say = _say
+    errors.install(app, _say, error_page)
     app.add_middleware(SecurityHeaders, secure=settings.secure_cookies)
     for router in (*_routers(api), *_routers(web)):
         app.include_router(router)
@@ -62,6 +72,10 @@ def _say(request: Request, sentence: str, values: dict[str, Any]) -> str:
 def _routers(package: ModuleType) -> Iterator[APIRouter]:
     """The `router` of every module of a package, by name."""
     for module in sorted(one.name for one in pkgutil.iter_modules(package.__path__, package.__name__ + ".")):
-        router = getattr(importlib.import_module(module), "router", None)
+        try:
+            router = getattr(importlib.import_module(module), "router", None)
+        except ImportError as missing:
+            log.error("module left out", module=module, reason=str(missing))
+            continue
         if isinstance(router, APIRouter):
             yield router

@@ -18,7 +18,8 @@ def record(session: Session, at: datetime, actor_id: str | None, act: str, subje
            place_id: str | None = None, **data: Any) -> AuditEntry:
     """Append one line: `actor_id` (None: the system) did `act` (`noun.verb`) to `subject` (`noun:id`).
 
-    `data` is JSON: what changed, never a secret. Runs in the caller's unit of work: act and line stand or fall together.
+    `data` is JSON: what changed, never a secret. Runs in the caller's unit of work: act and line stand or fall
+    together.
     """
     _one_writer(session)
     last = session.exec(select(AuditEntry).order_by(col(AuditEntry.seq).desc()).limit(1)).first()

@@ -3,18 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from socket import gethostname
+from threading import Lock
+from urllib.parse import urlsplit
 
 from audio.engine import Engine
 from audio.store import ContentStore
+from firmware_bridge.bridge.broker import Broker, BrokerUser
+from firmware_bridge.bridge.server import Bridge
+from loudspeaker.conductor.handouts import Handouts
 from loudspeaker.conductor.hub import Hub
 from loudspeaker.conductor.keys import SiteKeys
+from loudspeaker.conductor.processing import Processing
+from loudspeaker.conductor.shelf import Shelf
+from loudspeaker.conductor.uploading import UploadFolder
 from loudspeaker.database import Database
 from loudspeaker.settings import Settings
 
-if TYPE_CHECKING:
-    from firmware_bridge.bridge.broker import Broker
-    from firmware_bridge.bridge.server import Bridge
+ANYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 compared, not bound
 
 
 @dataclass
@@ -29,12 +35,44 @@ class House:
     engine: Engine
     now: Callable[[], datetime]
     hub: Hub = field(default_factory=Hub)
-    broker: "Broker | None" = None
-    bridge: "Bridge | None" = None
+    broker: Broker | None = None
+    bridge: Bridge | None = None
     nudge: Callable[[], None] | None = None
     """Set by `conductor.jobs.start`: wakes the conductor."""
     setup_code: str | None = None
     """While nobody administers: what the first-run page asks for."""
+    broker_login: BrokerUser | None = None
+    """The server's own login, made anew at each start."""
+    broker_users: tuple[BrokerUser, ...] = ()
+    """Who may join the broker now; changed under `broker_lock` by `conductor.rights`."""
+    broker_lock: Lock = field(default_factory=Lock)
+    handouts: Handouts = field(default_factory=Handouts)
+    uploads: UploadFolder = field(init=False)
+    shelf: Shelf = field(init=False)
+    processing: Processing = field(init=False)
+    """Started and closed in the app's lifespan."""
+
+    def __post_init__(self) -> None:
+        """Wire the parts that are made of others."""
+        settings = self.settings
+        self.uploads = UploadFolder(settings.data, settings.disk_floor_bytes)
+        self.shelf = Shelf(self.store)
+        self.processing = Processing(
+            data=settings.data, seconds=settings.processing_seconds, keep_hours=settings.upload_hours, site=self.site,
+            database=self.database, hub=self.hub, store=self.store, engine=self.engine, folder=self.uploads,
+            now=self.now)
+
+    @property
+    def public_url(self) -> str:
+        """The address that people and nodes use, without a slash at its end."""
+        settings = self.settings
+        host = gethostname() if settings.host in ANYWHERE else settings.host
+        return (settings.public_url or f"http://{host}:{settings.port}").rstrip("/")
+
+    @property
+    def public_host(self) -> str:
+        """The host of `public_url`."""
+        return urlsplit(self.public_url).hostname or "localhost"
 
     def outdated(self) -> None:
         """What nodes are asked for may have changed: expand, rebuild and publish soon, in the background.

@@ -16,6 +16,7 @@ from loudspeaker.database import Database
 from loudspeaker.migrations import upgrade
 from loudspeaker.settings import Settings
 from loudspeaker.trust.models import Fact
+from loudspeaker.trust.service import ensure_root
 
 SITE_FACT = "site"
 
@@ -37,7 +38,9 @@ def open_house(settings: Settings, now: Callable[[], datetime] = utc_now) -> Ite
         upgrade(database.engine)
         with database.work() as session:
             site = site_id(session, settings.site)
-        yield House(settings=settings, site=site, database=database, keys=keys.load_or_make(settings.data / "keys"),
+            own = keys.load_or_make(settings.data / "keys")
+            ensure_root(session, now(), site, own.root, own.server, own.authority)
+        yield House(settings=settings, site=site, database=database, keys=own,
                     store=ContentStore(settings.data / "recordings"), engine=Engine(find_ffmpeg()), now=now)
     finally:
         database.close()

@@ -411,7 +411,7 @@ def upgrade() -> None:
     sa.Column('held_epoch', sa.BigInteger(), nullable=False),
     sa.Column('held_version', sa.BigInteger(), nullable=False),
     sa.Column('held_root', sa.BigInteger(), nullable=False),
-    sa.Column('held_approvers', sa.Integer(), nullable=False),
+    sa.Column('held_approvers', sa.BigInteger(), nullable=False),
     sa.Column('held_policies', sa.String(), nullable=False),
     sa.Column('held_stop', sa.BigInteger(), nullable=False),
     sa.Column('journal_id', sa.String(), nullable=False),

@@ -1,0 +1,46 @@
+"""Who may join the broker: every node in service with its literal rights, and the server itself."""
+
+from collections.abc import Iterator
+
+from sqlmodel import Session, col, select
+
+from firmware_bridge.bridge.broker import BrokerUser
+from firmware_bridge.contract.topics import node_rights
+from loudspeaker.conductor.house import House
+from loudspeaker.database import after_commit
+from loudspeaker.nodes.models import Node
+from loudspeaker.places.models import Place, ZoneNode
+
+
+def broker_users(session: Session, site: str) -> Iterator[BrokerUser]:
+    """One login per node in service: its own topics, and the commands of its places and zones. By id."""
+    zones: dict[str, list[str]] = {}
+    for row in session.exec(select(ZoneNode).order_by(col(ZoneNode.zone_id))):
+        zones.setdefault(row.node_id, []).append(row.zone_id)
+    rows = session.exec(select(Node, Place.path).join(Place, col(Place.id) == col(Node.place_id))
+                        .where(col(Node.retired_at).is_(None)).order_by(col(Node.id)))
+    for node, path in rows:
+        groups = (*path.strip("/").split("/"), *zones.get(node.id, ()))
+        yield BrokerUser(node.id, node.broker_secret, node.client_id, node_rights(site, node.id, groups))
+
+
+def refresh(house: House) -> None:
+    """Bring the broker's users to what the database says; nothing happens while they are the same.
+
+    Raises BrokerError.
+    """
+    if house.broker is None or house.broker_login is None:
+        return
+    with house.broker_lock:
+        with house.database.read() as session:
+            users = (house.broker_login, *broker_users(session, house.site))
+        if users != house.broker_users:
+            house.broker.set_users(users)
+            house.broker_users = users
+
+
+def poles_changed(session: Session, house: House) -> None:
+    """After this unit of work: new rights at the broker, new orders, news for open pages."""
+    after_commit(session, lambda: refresh(house))
+    after_commit(session, house.outdated)
+    after_commit(session, lambda: house.hub.announce("nodes"))
