@@ -1,0 +1,111 @@
+"""Everything that runs by itself while the server is up: ingest, publishing, and the alarm clock's rounds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from firmware_bridge.bridge.server import Bridge
+from loudspeaker.conductor.health import BROKER_GRACE, broker_back, broker_lost, sweep_nodes
+from loudspeaker.conductor.house import House
+from loudspeaker.conductor.intake import Intake
+from loudspeaker.conductor.publish import Publisher
+from loudspeaker.errors import UnavailableError
+from loudspeaker.playbacks.closing import close_not_held
+from schedules.clock import AlarmClock, WallAlarmClock
+from schedules.hours import DAY, at_wall
+
+HEALTH_S = 5
+SWEEP_S = 30
+EXPAND_S = 3600
+log = structlog.get_logger("jobs")
+
+
+@dataclass
+class Jobs:
+    """What `start` started. `stop` ends it all, newest first, within a few seconds."""
+
+    house: House
+    intake: Intake
+    publisher: Publisher
+    clock: AlarmClock
+
+    def stop(self) -> None:
+        """End every thread; what was not sent or stored will be, after the next start."""
+        self.house.nudge = None
+        self.clock.shutdown(wait=False)
+        self.publisher.stop()
+        self.intake.stop()
+
+
+def start(house: House, clock: AlarmClock | None = None) -> Jobs:
+    """Start the conductor of an opened house. Its bridge must be there; raises UnavailableError otherwise."""
+    if house.bridge is None:
+        raise UnavailableError("The server has no connection to its broker.")
+    publisher, intake = Publisher(house, house.bridge), Intake(house, house.bridge)
+    jobs = Jobs(house, intake, publisher, clock or WallAlarmClock())
+    rounds = Rounds(house, house.bridge)
+    jobs.clock.every(HEALTH_S, "health", _kept_alive(rounds.health))
+    jobs.clock.every(SWEEP_S, "sweep", _kept_alive(rounds.sweep))
+    jobs.clock.every(EXPAND_S, "expand", publisher.outdated)
+    _at_midnight(jobs)
+    house.nudge = publisher.outdated
+    intake.start()
+    publisher.start()
+    jobs.clock.start()
+    return jobs
+
+
+@dataclass
+class Rounds:
+    """The idempotent rounds of the alarm clock."""
+
+    house: House
+    bridge: Bridge
+
+    def health(self) -> None:
+        """Judge the broker, then, while it is there, the nodes."""
+        now, broker = self.house.now(), self.bridge.broker_state
+        with self.house.database.work() as session:
+            if broker.connected:
+                changed = broker_back(session, now)
+                silence = timedelta(seconds=self.house.settings.offline_seconds)
+                lost = sweep_nodes(session, now, silence, broker.since)
+            else:
+                changed = now - broker.since >= BROKER_GRACE and broker_lost(session, now, broker.reason)
+                lost = []
+        if changed or lost:
+            self.house.hub.announce("faults", "nodes")
+
+    def sweep(self) -> None:
+        """Close playbacks that their nodes have passed in silence."""
+        with self.house.database.work() as session:
+            closed, vanished = close_not_held(session, self.house.now())
+        if closed or vanished:
+            self.house.hub.announce("playbacks")
+
+
+def next_midnight(now: datetime, zone: ZoneInfo) -> datetime:
+    """The next instant at which a day begins in `zone`, UTC."""
+    return at_wall(now.astimezone(zone).date() + DAY, datetime.min.time(), zone)
+
+
+def _at_midnight(jobs: Jobs) -> None:
+    def midnight() -> None:
+        jobs.publisher.outdated()
+        _at_midnight(jobs)
+
+    jobs.clock.at(next_midnight(jobs.house.now(), ZoneInfo(jobs.house.settings.zone)), "midnight", midnight)
+
+
+def _kept_alive(job: Callable[[], None]) -> Callable[[], None]:
+    """A round that fails over the database is made up for by the next one."""
+    def run() -> None:
+        try:
+            job()
+        except (SQLAlchemyError, OSError) as failure:
+            log.error("round failed", job=job.__name__, failure=repr(failure))
+    return run
