@@ -36,9 +36,9 @@ class NewKey:
 
 
 def keys_of(session: Session, actor: Actor) -> list[SigningKey]:
-    """The person's own keys, newest first."""
+    """The person's own keys, oldest first."""
     found = select(SigningKey).where(SigningKey.user_id == actor.user.id)
-    return list(session.exec(found.order_by(col(SigningKey.made_at).desc(), col(SigningKey.id))))
+    return list(session.exec(found.order_by(col(SigningKey.made_at), col(SigningKey.id))))
 
 
 def register_key(session: Session, actor: Actor, now: datetime, given: NewKey) -> SigningKey:
@@ -50,8 +50,8 @@ def register_key(session: Session, actor: Actor, now: datetime, given: NewKey) -
     if Role.APPROVER not in {held.role for held in actor.roles}:
         raise ForbiddenError("Only approvers have signing keys.")
     name = _checked_proof(given, actor.user.id)
-    if given.sealed is not None and len(strictjson.dumps(given.sealed)) > SEALED_BYTES:
-        raise InvalidError("The sealed key is too large.", field="sealed")
+    if given.sealed is not None:
+        _check_sealed(given.sealed, given.public_key)
     if session.get(SigningKey, name) is not None:
         raise ConflictError("This signing key is known already.", advice="Make a new key.")
     if len(keys_of(session, actor)) >= KEYS_EACH:
@@ -60,6 +60,19 @@ def register_key(session: Session, actor: Actor, now: datetime, given: NewKey) -
     session.add(key)
     session.flush()
     audit.record(session, now, actor.user.id, "signing_key.register", f"signing_key:{name}")
+    return key
+
+
+def seal_anew(session: Session, actor: Actor, now: datetime, name: str, sealed: dict[str, Any]) -> SigningKey:
+    """Keep the person's own key sealed by another passphrase; the key stays the same."""
+    key = _key(session, name)
+    if key.user_id != actor.user.id:
+        raise NotFoundError("This signing key does not exist.")
+    _check_sealed(sealed, key.public_key)
+    key.sealed = sealed
+    session.add(key)
+    session.flush()
+    audit.record(session, now, actor.user.id, "signing_key.seal", f"signing_key:{name}")
     return key
 
 
@@ -151,6 +164,12 @@ def _key(session: Session, name: str) -> SigningKey:
     if key is None:
         raise NotFoundError("This signing key does not exist.")
     return key
+
+
+def _check_sealed(sealed: dict[str, Any], public_key: str) -> None:
+    if len(strictjson.dumps(sealed)) > SEALED_BYTES or sealed.get("public_key", public_key) != public_key:
+        raise InvalidError("The sealed key is not the one it should be.", field="sealed",
+                           advice="Load the page again and repeat the step.")
 
 
 def _checked_proof(given: NewKey, user_id: str) -> str:

@@ -1,0 +1,53 @@
+"""What nodes fetch by their token: approved sounds, the statements that approve them, and the trust documents."""
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Path, Request, Response
+from sqlmodel import col, select
+
+from firmware_bridge.contract import envelope
+from firmware_bridge.contract.documents import TrustBundle
+from loudspeaker.api.deps import CurrentNode, HouseDep, Reading
+from loudspeaker.api.ranges import rendition_response
+from loudspeaker.approvals import service
+from loudspeaker.bulletins.models import Recording, RecordingState
+from loudspeaker.errors import NotFoundError
+from loudspeaker.places.models import Place
+from loudspeaker.trust.service import trust_bundle
+
+router = APIRouter(tags=["nodes"])
+
+Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+FOR_EVER = "private, max-age=31536000, immutable"
+
+
+def _approved(sha256: Sha256, _node: CurrentNode, house: HouseDep) -> str:
+    """The name of a sound that is approved now."""
+    with house.database.read() as session:
+        found = session.exec(select(col(Recording.id)).where(
+            Recording.sha256 == sha256, Recording.state == RecordingState.APPROVED).limit(1)).first()
+    if found is None:
+        raise NotFoundError
+    return sha256
+
+
+@router.api_route("/recordings/{sha256}", methods=["GET", "HEAD"], response_class=Response)
+async def recording(request: Request, house: HouseDep, sha256: Annotated[str, Depends(_approved)]) -> Response:
+    """An approved sound (Ogg Opus), whole or by Range; its ETag is its SHA-256."""
+    return await to_thread.run_sync(rendition_response, request, house.shelf, house.store, sha256, FOR_EVER)
+
+
+@router.get("/recordings/{sha256}/statement")
+def statements(sha256: Sha256, _node: CurrentNode, session: Reading) -> list[dict[str, Any]]:
+    """DSSE envelopes over the recording statements of this sound, each with all its approvers' signatures."""
+    found = service.statements_of(session, sha256)
+    if not found:
+        raise NotFoundError
+    return [envelope.to_dict(one) for one in found]
+
+
+@router.get("/nodes/me/trust")
+def trust(node: CurrentNode, session: Reading) -> TrustBundle:
+    """Trust root, approver list, and the signed policies from the top place down to the node's own."""
+    return trust_bundle(session, session.get_one(Place, node.place_id))

@@ -1,0 +1,143 @@
+"""Signing keys: one's own, and for administrators those of a place. No open key or passphrase comes here."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, Field
+
+from loudspeaker.api.deps import CurrentActor, HouseDep, Now, Reading, Work
+from loudspeaker.approvals import keys
+from loudspeaker.approvals.keys import NewKey
+from loudspeaker.approvals.models import SigningKey
+from loudspeaker.conductor import trust
+
+router = APIRouter(prefix="/api/v1", tags=["signing keys"])
+
+Owners = Annotated[int, Field(ge=1, le=5)]
+
+
+class NewKeyIn(BaseModel):
+    """Public half (base64), private half as sealed by the owner (absent for a key file), and proof (DSSE envelope)."""
+
+    public_key: str = Field(max_length=100)
+    proof: dict[str, Any]
+    sealed: dict[str, Any] | None = None
+
+
+class SealedIn(BaseModel):
+    """The same key, sealed by another passphrase."""
+
+    sealed: dict[str, Any]
+
+
+class KeyOut(BaseModel):
+    """A signing key; `place_id` and `listed_at` are empty until an administrator lists it."""
+
+    id: str
+    user_id: str
+    public_key: str
+    made_at: datetime
+    place_id: str | None
+    listed_at: datetime | None
+    valid_until: datetime | None
+    revoked_at: datetime | None
+
+
+class OwnKeyOut(KeyOut):
+    """One's own key, with the sealed half."""
+
+    sealed: dict[str, Any] | None
+
+
+class KeyOfPlaceOut(KeyOut):
+    """A key and whose it is."""
+
+    owner_name: str
+
+
+class ListIn(BaseModel):
+    """Where a key shall count, and until when (two years where nothing is said)."""
+
+    place_id: str
+    valid_until: AwareDatetime | None = None
+
+
+class ReasonIn(BaseModel):
+    """Why."""
+
+    reason: str = Field(max_length=1000)
+
+
+class RevokedOut(BaseModel):
+    """Recordings that wait for approval again, because the key's signature was needed."""
+
+    reopened: list[str]
+
+
+class OwnersIn(BaseModel):
+    """How many distinct approvers a recording needs, by class."""
+
+    ordinary: Owners
+    priority: Owners
+    emergency: Owners
+
+
+class RootOut(BaseModel):
+    """The trust root in force."""
+
+    version: int
+    owners_needed: tuple[int, int, int]
+    expires: datetime
+
+
+@router.get("/me/signing-keys")
+def mine(actor: CurrentActor, session: Reading) -> list[OwnKeyOut]:
+    """One's own keys, oldest first."""
+    return [_own(one) for one in keys.keys_of(session, actor)]
+
+
+@router.post("/me/signing-keys", status_code=201)
+def register(given: NewKeyIn, actor: CurrentActor, session: Work, now: Now) -> OwnKeyOut:
+    """Register a key that one holds."""
+    return _own(keys.register_key(session, actor, now, NewKey(given.public_key, given.proof, given.sealed)))
+
+
+@router.put("/me/signing-keys/{key_id}")
+def seal_anew(key_id: str, given: SealedIn, actor: CurrentActor, session: Work, now: Now) -> OwnKeyOut:
+    """Keep one's key under another passphrase."""
+    return _own(keys.seal_anew(session, actor, now, key_id, given.sealed))
+
+
+@router.get("/signing-keys")
+def of_place(place_id: str, actor: CurrentActor, session: Reading) -> list[KeyOfPlaceOut]:
+    """Keys listed at a place, and those of its approvers that wait to be listed."""
+    return [KeyOfPlaceOut(**_fields(key), owner_name=owner.name)
+            for key, owner in keys.keys_at(session, actor, place_id)]
+
+
+@router.post("/signing-keys/{key_id}/list")
+def list_key(key_id: str, given: ListIn, actor: CurrentActor, session: Work, house: HouseDep) -> KeyOut:
+    """Let a key count at a place and below it."""
+    return KeyOut(**_fields(trust.list_key(session, house, actor, key_id, given.place_id, given.valid_until)))
+
+
+@router.post("/signing-keys/{key_id}/revoke")
+def revoke(key_id: str, given: ReasonIn, actor: CurrentActor, session: Work, house: HouseDep) -> RevokedOut:
+    """Let a key count no more."""
+    return RevokedOut(reopened=trust.revoke_key(session, house, actor, key_id, given.reason))
+
+
+@router.put("/trust/owners-needed")
+def need_owners(given: OwnersIn, actor: CurrentActor, session: Work, house: HouseDep) -> RootOut:
+    """Set how many distinct approvers a recording needs."""
+    root = trust.need_owners(session, house, actor, (given.ordinary, given.priority, given.emergency))
+    return RootOut(version=root.version, owners_needed=root.owners_needed, expires=root.expires)
+
+
+def _own(key: SigningKey) -> OwnKeyOut:
+    return OwnKeyOut(**_fields(key), sealed=key.sealed)
+
+
+def _fields(key: SigningKey) -> dict[str, Any]:
+    return key.model_dump(include=set(KeyOut.model_fields))
