@@ -132,7 +132,7 @@ export class Player {
     this.#draw();
     try {
       const heard = await sendJson<HeardAnswer>("POST", `/api/v1/recordings/${this.id}/heard`, { intervals }, leaving);
-      this.#intervals = merged([...this.#intervals, ...heard.intervals]);
+      this.#intervals = merged(heard.intervals);
       this.complete = heard.complete;
       this.#show();
       this.changed();

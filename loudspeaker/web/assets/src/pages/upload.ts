@@ -1,10 +1,10 @@
 // Sends audio files: drag and drop, several at once, going on after a lost link; then follows the processing.
 import { type DetailedError, Upload } from "tus-js-client";
 import { element, every, one } from "../dom";
-import { asProblem, csrfToken, getJson, Problem, wordsOf } from "../http";
+import { asProblem, csrfToken, getJson, Problem, sendJson, wordsOf } from "../http";
 import { t } from "../i18n";
 
-type Recording = { id: string; state: string; step: string; progress: number; error?: { title: string; what_was_kept?: string; what_to_do?: string } | null };
+type Recording = { id: string; state: string; step: string; progress: number; can_retry?: boolean; error?: { title: string; what_was_kept?: string; what_to_do?: string } | null };
 
 const CHUNK = 4 * 1024 * 1024;
 const RETRY_MS = [0, 1000, 3000, 5000, 10_000, 20_000, 30_000, 60_000, 60_000, 60_000];
@@ -12,13 +12,12 @@ const POLL_MS = 1000;
 
 function stepWords(step: string): string {
   const words: Record<string, string> = {
+    queued: t("waiting for its turn"),
+    speak: t("the machine is speaking the text"),
     probe: t("checking the file"),
     decode: t("reading the sound"),
-    trim: t("trimming silence"),
-    join: t("joining chime and parts"),
-    measure: t("measuring loudness"),
     level: t("levelling loudness"),
-    encode: t("encoding for the nodes"),
+    store: t("storing the recording"),
   };
   return words[step] ?? t("preparing the recording");
 }
@@ -60,7 +59,7 @@ function percent(part: number): string {
 }
 
 async function send(file: File, area: HTMLElement, line: Line): Promise<void> {
-  const { endpoint = "/api/v1/uploads", bulletin = "", language = "vi" } = area.dataset;
+  const { endpoint = "/api/v1/uploads", bulletin = "", language = "vi", withChime = "true" } = area.dataset;
   let recording = "";
   const upload = new Upload(file, {
     endpoint,
@@ -68,7 +67,7 @@ async function send(file: File, area: HTMLElement, line: Line): Promise<void> {
     retryDelays: RETRY_MS,
     removeFingerprintOnSuccess: true,
     fingerprint: async () => ["loudspeaker", bulletin, language, file.name, file.size, file.lastModified].join("|"),
-    metadata: { filename: file.name, bulletin, language },
+    metadata: { filename: file.name, bulletin, language, with_chime: withChime },
     headers: { "X-CSRF-Token": csrfToken(), "Accept-Language": document.documentElement.lang },
     onShouldRetry: (failure) => {
       const status = failure.originalResponse?.getStatus() ?? 0;
@@ -97,7 +96,7 @@ async function follow(id: string, line: Line, area: HTMLElement): Promise<void> 
   for (;;) {
     try {
       const recording = await getJson<Recording>(`/api/v1/recordings/${id}`);
-      if (recording.state === "failed") return line.end("fault", failedWords(recording));
+      if (recording.state === "failed") return failed(recording, line, area);
       if (recording.state !== "processing") {
         line.end("good", t("ready to be approved"));
         return finish(area);
@@ -109,6 +108,16 @@ async function follow(id: string, line: Line, area: HTMLElement): Promise<void> 
     }
     await new Promise((later) => setTimeout(later, POLL_MS));
   }
+}
+
+function failed(recording: Recording, line: Line, area: HTMLElement): void {
+  if (!recording.can_retry) return line.end("fault", failedWords(recording));
+  line.fail(failedWords(recording), () => {
+    void sendJson("POST", `/api/v1/recordings/${recording.id}/retry`, {}).then(
+      () => follow(recording.id, line, area),
+      (failure: unknown) => line.end("fault", wordsOf(failure)),
+    );
+  });
 }
 
 function failedWords({ error }: Recording): string {

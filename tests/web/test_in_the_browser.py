@@ -1,0 +1,230 @@
+"""The modules in a real browser, with a stub in place of the server: hearing, signing, reporting, stopping."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from firmware_bridge.contract import envelope
+from tests.web.stub import CSRF, Stub, payload_of, served
+
+SECONDS = 2
+PASSPHRASE = "bốn từ thật khó đoán"
+TITLE = "Lời kêu gọi “cử tri” <đi bỏ phiếu>"
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+
+LISTENING = """{% extends "base.html" %}{% import "components/listening.html" as listening %}"""
+PAGES = {
+    "keys.html": LISTENING + """
+        {% block title %}Khóa{% endblock %}
+        {% block content %}{{ listening.make_key("user-1", "/done.html") }}{% endblock %}
+        {% block scripts %}{{ module("keys") }}{% endblock %}""",
+    "approve.html": LISTENING + """
+        {% block title %}Duyệt{% endblock %}{% block content %}
+        {{ listening.player("r1", sha256, title, api + "/audio", api + "/waveform", ms, sign=True) }}
+        {{ listening.signbar("/done.html") }}{% endblock %}{% block scripts %}{{ module("approve") }}{% endblock %}""",
+    "fault.html": """{% extends "phone_base.html" %}{% import "components/phone.html" as big %}
+        {% block title %}Loa Đồng Tâm 2{% endblock %}
+        {% block content %}{{ big.report_form("/report", "k", [("no_sound", "A", ""), ("noise", "B", "")]) }}
+        {% endblock %}
+        {% block scripts %}{{ module("report") }}{% endblock %}""",
+    "done.html": '{% extends "base.html" %}{% block title %}Xong{% endblock %}',
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    target = tmp_path_factory.mktemp("sound") / "tone.ogg"
+    tone = ("-f", "lavfi", "-i", f"sine=frequency=300:duration={SECONDS}", "-c:a", "libopus", "-b:a", "32k")
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *tone, str(target)], check=True)
+    return target.read_bytes()
+
+
+@pytest.fixture
+def stub(sound: bytes) -> Stub:
+    digest = hashlib.sha256(sound).hexdigest()
+    statement = {"recording": digest, "title": TITLE, "duration_ms": SECONDS * 1000, "air_class": 0}
+    return Stub(
+        PAGES, recordings={"r1": sound}, durations_ms={"r1": SECONDS * 1000},
+        statements={"r1": json.dumps(statement, ensure_ascii=False).encode()},
+        values={"sha256": digest, "title": TITLE, "ms": SECONDS * 1000, "api": "/api/v1/recordings/r1"},
+    )
+
+
+@pytest.fixture
+def page(browser: Browser, stub: Stub, built_assets: Path) -> Iterator[Page]:
+    with served(stub, built_assets) as address:
+        context = browser.new_context(base_url=address, viewport={"width": 360, "height": 780})
+        opened = context.new_page()
+        complaints: list[str] = []
+        opened.on("pageerror", lambda failure: complaints.append(str(failure)))
+        opened.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
+        yield opened
+        context.close()
+    assert complaints == []
+
+
+def make_key(page: Page) -> None:
+    page.goto("/keys.html")
+    page.fill("#key-passphrase", PASSPHRASE)
+    page.fill("#key-again", PASSPHRASE)
+    page.click("text=Tạo khóa ký của tôi")
+    page.wait_for_url("**/done.html")
+
+
+def hear_all(page: Page) -> None:
+    page.goto("/approve.html")
+    page.click(".play")
+    expect(page.locator("[data-sign]").last).to_be_enabled(timeout=15_000)
+
+
+def wait_until(page: Page, condition: str) -> None:
+    """Poll: the pages' security policy forbids Playwright's own waiting."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(condition)
+
+
+def test_a_key_is_made_and_sealed_in_the_browser_and_proves_itself(page: Page, stub: Stub) -> None:
+    make_key(page)
+    [key] = stub.keys
+    proof = envelope.from_dict(key["proof"])
+    assert payload_of(key["proof"]) == {"user": "user-1", "public_key": key["public_key"]}
+    assert envelope.good_signers(proof, {proof.signatures[0].key_id: key["public_key"]})
+    assert stub.headers[-1]["x-csrf-token"] == CSRF
+
+
+def test_different_or_easy_passphrases_make_no_key(page: Page, stub: Stub) -> None:
+    page.goto("/keys.html")
+    for first, second in ((PASSPHRASE, PASSPHRASE + "x"), ("12345678901", "12345678901")):
+        page.fill("#key-passphrase", first)
+        page.fill("#key-again", second)
+        page.click("text=Tạo khóa ký của tôi")
+        expect(page.get_by_role("alert")).to_be_visible()
+    assert stub.keys == []
+
+
+def test_only_who_heard_it_to_the_end_can_sign_and_the_protocol_takes_the_signature(page: Page, stub: Stub) -> None:
+    make_key(page)
+    page.goto("/approve.html")
+    expect(page.locator("button[data-sign]")).to_be_disabled()
+    hear_all(page)
+    assert len(stub.heard["r1"]) >= 0.99 * SECONDS * 1000
+    page.click("button[data-sign]")
+    page.fill("#passphrase-field", "không phải mật khẩu này")
+    page.press("#passphrase-field", "Enter")
+    expect(page.locator("[data-said]")).to_contain_text("Mật khẩu ký không đúng")
+    assert stub.approvals == {}
+    page.fill("#passphrase-field", PASSPHRASE)
+    page.press("#passphrase-field", "Enter")
+    page.wait_for_url("**/done.html")
+    signed = envelope.from_dict(stub.approvals["r1"])
+    assert signed.payload == stub.statements["r1"]
+    assert envelope.good_signers(signed, {signed.signatures[0].key_id: stub.keys[0]["public_key"]})
+
+
+def test_skipping_ahead_is_not_hearing(page: Page, stub: Stub) -> None:
+    page.goto("/approve.html")
+    page.click(".play")
+    wait_until(page, "document.querySelector('audio').currentTime > 0.2")
+    page.evaluate(f"document.querySelector('audio').currentTime = {SECONDS - 0.3}")
+    wait_until(page, "document.querySelector('audio').ended")
+    page.wait_for_timeout(300)
+    expect(page.locator("button[data-sign]")).to_be_disabled()
+    assert len(stub.heard["r1"]) < 0.7 * SECONDS * 1000
+
+
+def test_a_statement_of_something_else_is_not_signed(page: Page, stub: Stub) -> None:
+    make_key(page)
+    stub.statements["r1"] = stub.statements["r1"].replace(b"phi", b"fhi")
+    hear_all(page)
+    page.click("button[data-sign]")
+    page.fill("#passphrase-field", PASSPHRASE)
+    page.press("#passphrase-field", "Enter")
+    expect(page.locator("[data-said]")).to_contain_text("khác với nội dung trên trang này (title)")
+    assert stub.approvals == {}
+
+
+def test_another_sound_than_the_page_names_is_not_even_played(page: Page, stub: Stub) -> None:
+    stub.recordings["r1"] += b"x"
+    page.goto("/approve.html")
+    page.click(".play")
+    expect(page.get_by_role("alert")).to_contain_text("không đúng bản thu")
+    assert page.evaluate("document.querySelector('audio').paused")
+    assert stub.heard == {}
+
+
+def test_a_report_waits_in_the_phone_until_there_is_a_link_and_arrives_once(page: Page, stub: Stub) -> None:
+    page.goto("/fault.html")
+    page.check("input[value=noise]")
+    page.fill("textarea", "Rè từ tối qua")
+    picture = page.evaluate_handle("""async () => {
+        const canvas = Object.assign(document.createElement("canvas"), { width: 4000, height: 3000 });
+        canvas.getContext("2d").fillRect(0, 0, 2000, 1500);
+        const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([blob], "loa.png", { type: "image/png" }));
+        const chooser = document.querySelector("input[type=file]");
+        chooser.files = transfer.files;
+        chooser.dispatchEvent(new Event("change"));
+    }""")
+    picture.dispose()
+    expect(page.locator("img.shot")).to_be_visible()
+    page.context.set_offline(True)
+    page.click(".send")
+    expect(page.locator("#said")).to_contain_text("máy sẽ tự gửi khi có sóng")
+    assert stub.reports == []
+    page.context.set_offline(False)
+    expect(page.locator("#said")).to_contain_text("Đã gửi báo sự cố", timeout=15_000)
+    [report] = stub.reports
+    assert report["kind"] == "noise"
+    assert report["note"] == "Rè từ tối qua"
+    assert report["photo"].startswith(b"\xff\xd8\xff")
+    assert len(report["photo"]) < 300_000
+    assert len(report["key"]) == 32
+
+
+def test_stopping_everything_wants_the_word(page: Page) -> None:
+    page.goto("/done.html")
+    page.click(".btn-stop")
+    button = page.locator("dialog[open] .btn-fault")
+    expect(button).to_be_disabled()
+    page.fill("#stop-everything-word", "dun")
+    expect(button).to_be_disabled()
+    page.fill("#stop-everything-word", "dừng")
+    expect(button).to_be_enabled()
+
+
+@pytest.mark.parametrize("name", ["keys.html", "approve.html", "fault.html", "done.html"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_is_wider_than_its_box(page: Page, name: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"/{name}")
+    wider = page.evaluate("""[...document.querySelectorAll("body, body *:not(.visually-hidden, svg, svg *)")]
+        .filter((e) => getComputedStyle(e).display !== "inline" && e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+        .map((e) => e.outerHTML.slice(0, 80))""")
+    assert wider == []
+
+
+def test_the_menu_opens_and_closes_on_a_phone(page: Page) -> None:
+    page.goto("/done.html")
+    expect(page.locator("#side")).to_be_hidden()
+    page.click(".menu")
+    expect(page.locator("#side")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#side")).to_be_hidden()
