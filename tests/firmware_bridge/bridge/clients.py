@@ -147,7 +147,8 @@ class CutLink:
         self.port: int = self._listener.getsockname()[1]
         self.stalled = threading.Event()
         self._pairs: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -161,6 +162,9 @@ class CutLink:
             one.close()
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join(5)
         self._listener.close()
         self.cut()
 
