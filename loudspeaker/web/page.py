@@ -3,10 +3,9 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import TracebackType
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request, Response
@@ -107,21 +106,20 @@ class Desk:
         """On to `path` of ours, telling `sentence` there."""
         return redirect(path, self.request, kind, sentence, **values)
 
-    @contextmanager
-    def trying(self) -> Iterator[None]:
+    def trying(self) -> "Attempt":
         """An act that may fail: undone as a whole, its error told on the page that is shown again.
 
         Use as `with desk.trying(): service(…); return desk.to(…)` and show the filled form after the block.
         """
-        try:
-            yield
-            self.session.flush()
-        except LoudspeakerError as error:
-            self.session.rollback()
-            self.status = status_of(error)
-            self.notes.append(Flash("fault", sentences(self.t, error)))
-            if isinstance(error, InvalidError) and error.field:
-                self.wrong[error.field] = self.t.gettext(error.title, **error.params)
+        return Attempt(self)
+
+    def told(self, error: LoudspeakerError) -> None:
+        """Undo what the request did so far and note the error for the page that follows."""
+        self.session.rollback()
+        self.status = status_of(error)
+        self.notes.append(Flash("fault", sentences(self.t, error)))
+        if isinstance(error, InvalidError) and error.field:
+            self.wrong[error.field] = self.t.gettext(error.title, **error.params)
 
     def _frame(self, section: Section | None) -> Frame:
         about = surroundings(self.session, self.actor)
@@ -133,6 +131,24 @@ class Desk:
             sees=frozenset(one for one in EVERY_SECTION if one not in _ROLES_OF or roles & _ROLES_OF[one]),
             may_stop=bool(roles & _OPERATES), standing_stop=stop,
             flashes=(*flashes_of(self.request), *self.notes))
+
+
+class Attempt:
+    """The block of an act that may fail with an error for people; see `Desk.trying`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> bool:
+        """Take up errors of ours; let all others pass."""
+        if isinstance(error, LoudspeakerError):
+            self._desk.told(error)
+            return True
+        return False
 
 
 def _staff(signed_in: CurrentSignedIn) -> Actor:

@@ -59,7 +59,7 @@ function percent(part: number): string {
 }
 
 async function send(file: File, area: HTMLElement, line: Line): Promise<void> {
-  const { endpoint = "/api/v1/uploads", bulletin = "", language = "vi", withChime = "true" } = area.dataset;
+  const { endpoint = "/api/v1/uploads", bulletin = "", language = "vi", chime = "1" } = area.dataset;
   let recording = "";
   const upload = new Upload(file, {
     endpoint,
@@ -67,7 +67,7 @@ async function send(file: File, area: HTMLElement, line: Line): Promise<void> {
     retryDelays: RETRY_MS,
     removeFingerprintOnSuccess: true,
     fingerprint: async () => ["loudspeaker", bulletin, language, file.name, file.size, file.lastModified].join("|"),
-    metadata: { filename: file.name, bulletin, language, with_chime: withChime },
+    metadata: { filename: file.name, bulletin, language, chime },
     headers: { "X-CSRF-Token": csrfToken(), "Accept-Language": document.documentElement.lang },
     onShouldRetry: (failure) => {
       const status = failure.originalResponse?.getStatus() ?? 0;
