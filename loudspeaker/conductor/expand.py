@@ -61,7 +61,8 @@ def expand(session: Session, now: datetime, horizon: timedelta,
     written = _write_broadcasts(session, plans, existing)
     done.written, done.cancelled = len(written), _take_back(session, plans, existing, now)
     _pair(session, plans, existing, written, now, done)
-    session.expire_all()
+    for row in [one for one in session if isinstance(one, Broadcast | Playback)]:
+        session.expire(row)  # they were changed behind the session's back
     return done
 
 
