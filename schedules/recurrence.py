@@ -71,7 +71,8 @@ def occurrences(
         return [instant] if start <= instant < end and first.astimezone(zone).date() not in exdates else []
     walls = _walls(parsed(rule), _wall(first, zone), zone, _wall(start, zone) - DAY, _wall(end, zone) + DAY)
     instants = {at_wall(wall.date(), wall.time(), zone) for wall in walls if wall.date() not in exdates}
-    return sorted(instant for instant in instants if start <= instant < end)
+    earliest = max(start, aware("first", first).replace(microsecond=0))
+    return sorted(instant for instant in instants if earliest <= instant < end)
 
 
 def validate(

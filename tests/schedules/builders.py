@@ -67,3 +67,18 @@ def airings(most: int = 6, within: int = 60, longest_item: int = 20) -> st.Searc
             for number, (start, late, air_class, items) in enumerate(shapes)
         ]
     )
+
+
+CLOCK_CHANGES = [
+    ("Europe/Berlin", datetime(2026, 3, 29, 1, 0, tzinfo=UTC)),
+    ("Europe/Berlin", datetime(2026, 10, 25, 1, 0, tzinfo=UTC)),
+    ("America/Santiago", datetime(2026, 4, 5, 3, 0, tzinfo=UTC)),
+    ("America/Santiago", datetime(2026, 9, 6, 4, 0, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, 0, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2026, 10, 3, 15, 30, tzinfo=UTC)),
+    ("Africa/Cairo", datetime(2026, 4, 23, 22, 0, tzinfo=UTC)),
+    ("Africa/Cairo", datetime(2026, 10, 29, 21, 0, tzinfo=UTC)),
+    ("America/New_York", datetime(2026, 11, 1, 6, 0, tzinfo=UTC)),
+    ("Asia/Ho_Chi_Minh", datetime(2026, 3, 14, 17, 0, tzinfo=UTC)),
+]
+"""Zones and instants at which their clocks jump (Hà Nội's never does: there it is a midnight)."""
