@@ -1,5 +1,6 @@
 """Places and groups of loudspeakers."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Response
@@ -135,7 +136,7 @@ def _save_zone(desk: Desk, zone_id: str | None, place_id: str, name: str, node_i
     return _zone_form(desk, zone_id, {"place_id": place_id, "name": name, "node_ids": node_ids})
 
 
-def _place_form(desk: Desk, place_id: str | None, typed: dict[str, object]) -> Response:
+def _place_form(desk: Desk, place_id: str | None, typed: Mapping[str, object]) -> Response:
     places = service.places_seen_by(desk.session, desk.actor)
     return desk.show("place_form.html", "people", place_id=place_id, typed=typed, places=places,
                      place_words=PLACE_WORDS,
@@ -144,7 +145,7 @@ def _place_form(desk: Desk, place_id: str | None, typed: dict[str, object]) -> R
                      or not place_id)
 
 
-def _zone_form(desk: Desk, zone_id: str | None, typed: dict[str, object]) -> Response:
+def _zone_form(desk: Desk, zone_id: str | None, typed: Mapping[str, object]) -> Response:
     places = service.places_seen_by(desk.session, desk.actor)
     return desk.show("zone_form.html", "people", zone_id=zone_id, typed=typed, places=places,
                      nodes=[node for node, _, _ in nodes_seen_by(desk.session, desk.actor)])
