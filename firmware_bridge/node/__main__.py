@@ -1,0 +1,159 @@
+"""The command line of a pole: run, self-test, check, journal."""
+
+import fcntl
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from firmware_bridge.contract.nodeconfig import NodeConfig
+from firmware_bridge.node.amplifier import NullAmplifier
+from firmware_bridge.node.cache import open_client
+from firmware_bridge.node.clocks import wall_error_s
+from firmware_bridge.node.config import BadConfig, is_private, pinned_trust, read_config
+from firmware_bridge.node.journal import Journal
+from firmware_bridge.node.players import Desk, NullSink, Sink, SystemSink, WavSink
+from firmware_bridge.node.players.decoder import NoDecoder, find_ffmpeg
+from firmware_bridge.node.players.sinks import NoSoundOutput, find_output
+from firmware_bridge.node.runner import Runner
+from firmware_bridge.node.selftest import self_test
+
+app = typer.Typer(help="A loudspeaker node: airs what was approved, on time, by its own clock.", no_args_is_help=True)
+ConfigFile = Annotated[Path, typer.Option("--config", help="The file that the server made for this pole.")]
+DataDir = Annotated[Path, typer.Option("--data", help="Where the node keeps its journal and recordings.")]
+
+
+class PlayerKind(StrEnum):
+    """Where the sound goes."""
+
+    NULL = "null"
+    WAV = "wav"
+    SYSTEM = "system"
+
+
+@app.command()
+def run(
+    config: ConfigFile, data: DataDir,
+    player: Annotated[PlayerKind | None, typer.Option(help="Instead of the one in the configuration.")] = None,
+    wav: Annotated[Path | None, typer.Option(help="The file that the wav player writes.")] = None,
+    rate: Annotated[int, typer.Option(help="Samples a second of the wav player: 16000 or 48000.")] = 16_000,
+) -> None:
+    """Run the node until it is told to stop (SIGTERM, Ctrl-C)."""
+    _log_to_stderr()
+    settings = _config(config)
+    data.mkdir(parents=True, exist_ok=True)
+    with _alone(data), open_client(settings.server, settings.api_token, settings.ca) as client:
+        desk = Desk(_sink(player or PlayerKind(settings.player), wav or data / f"{settings.node}.wav", rate))
+        runner = Runner(settings, data, desk, NullAmplifier(), client)
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sign, lambda *_: runner.stop())
+        runner.run()
+
+
+@app.command("self-test")
+def test(data: DataDir) -> None:
+    """Test the parts of this pole. Exit code 1 when one fails."""
+    data.mkdir(parents=True, exist_ok=True)
+    checks = self_test(data)
+    _print_checks(checks)
+    if not all(checks.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(config: ConfigFile) -> None:
+    """Check the configuration file and what the machine has. Exit code 1 when the node could not run."""
+    settings = _config(config)
+    checks = {"configuration": True, "configuration is private": is_private(config),
+              "decoder (ffmpeg)": _has(find_ffmpeg), "sound output": _has(lambda: find_output(48_000)),
+              "system clock is synchronised": wall_error_s() is not None}
+    _print_checks(checks)
+    if not checks["decoder (ffmpeg)"] or (settings.player == "system" and not checks["sound output"]):
+        raise typer.Exit(1)
+
+
+@app.command()
+def journal(data: DataDir, after: Annotated[int, typer.Option(help="Only entries after this number.")] = 0) -> None:
+    """Print the journal, one JSON entry a line."""
+    if not (data / "node.db").exists():
+        typer.echo(f"{data}: there is no journal", err=True)
+        raise typer.Exit(1)
+    held = Journal.open(data / "node.db")
+    while entries := held.entries(after):
+        for entry in entries:
+            typer.echo(entry.to_bytes().decode())
+        after = entries[-1].seq
+    held.close()
+
+
+def main() -> None:
+    """Entry point of `loudspeaker-node`."""
+    app()
+
+
+def _config(path: Path) -> NodeConfig:
+    try:
+        settings = read_config(path)
+        pinned_trust(settings)
+    except BadConfig as error:
+        typer.echo(f"Cannot use the configuration: {error}", err=True)
+        raise typer.Exit(2) from error
+    return settings
+
+
+def _sink(kind: PlayerKind, wav: Path, rate: int) -> Sink:
+    try:
+        if kind is PlayerKind.SYSTEM:
+            return SystemSink()
+    except NoSoundOutput as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    return WavSink(wav, rate) if kind is PlayerKind.WAV else NullSink()
+
+
+def _has(find: Callable[[], object]) -> bool:
+    try:
+        find()
+    except (NoDecoder, NoSoundOutput):
+        return False
+    return True
+
+
+def _print_checks(checks: dict[str, bool]) -> None:
+    table = Table(show_header=False, box=None)
+    for name, good in checks.items():
+        table.add_row("[green]✓[/green]" if good else "[red]✗[/red]", name)
+    Console().print(table)
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Two nodes on one disk would air everything twice."""
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            typer.echo(f"{data}: another node is running here", err=True)
+            raise typer.Exit(2) from error
+        yield
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
+                    structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
+if __name__ == "__main__":
+    main()
