@@ -36,6 +36,8 @@ METHODS = [
     ("**.py", "python_and_errors"),
 ]
 ERROR_SENTENCES = {"title", "kept", "advice"}
+FLASHED = {"redirect": 3, "to": 1}
+"""Functions of loudspeaker.web.page that take a sentence, and where among their arguments."""
 OPTIONS = {"web/templates/**.html": {"extensions": "jinja2.ext.do", "silent": "false", "newstyle_gettext": "true"}}
 HEADER = "# Loudspeaker, catalogue of sentences. Kept by scripts/translations.py."
 KEYWORDS: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None, "t": None, "tn": (1, 2)}
@@ -109,6 +111,8 @@ def _given_sentences(call: ast.Call, called: str) -> Iterator[tuple[int, str, An
         yield call.lineno, "ngettext", plural, []
     elif called in KEYWORDS or _tells_people(called):
         yield from _literal(next(iter(call.args), None))
+    elif called in FLASHED:
+        yield from _literal(next(iter(call.args[FLASHED[called] :]), None))
     if _tells_people(called):
         for keyword in call.keywords:
             if keyword.arg in ERROR_SENTENCES:
@@ -158,7 +162,13 @@ def _merge(template: Catalog, given: Mapping[str, str]) -> Catalog:
 
 def check() -> Iterator[str]:
     """One line for each thing that a reader of Vietnamese would see in English, or not at all."""
-    yield from untranslated(sentences_in_code(), _read(VIETNAMESE))
+    code = sentences_in_code()
+    yield from untranslated(code, _read(VIETNAMESE))
+    known = {part for message in code for part in ([message.id] if isinstance(message.id, str) else message.id)}
+    for path in sorted((PACKAGE / "web").glob("*.py")):
+        for line, text in bare_sentences(path.read_text()):
+            if text not in known:
+                yield f"{path.relative_to(ROOT)}:{line}: not in the catalogue, mark it: {text}"
     for path in sorted(TEMPLATES.rglob("*.html")):
         for line, text in bare_words(path.read_text()):
             yield f"{path.relative_to(ROOT)}:{line}: not in the catalogue, write it as _(…): {text}"
@@ -172,7 +182,7 @@ def untranslated(code: Catalog, catalogue: Catalog) -> Iterator[str]:
         english = message.id if isinstance(message.id, str) else message.id[0]
         said = catalogue.get(message.id)
         translation = _translation(said) if said else ""
-        if VIETNAMESE_LETTER.search(english):
+        if _is_vietnamese(english):
             yield f"{place}: a sentence in the code is English: {english}"
         elif said is None or not translation:
             yield f"{place}: no Vietnamese for: {english}"
@@ -180,6 +190,17 @@ def untranslated(code: Catalog, catalogue: Catalog) -> Iterator[str]:
             yield f"{place}: fuzzy Vietnamese for: {english}"
         elif _placeholders(translation) - {"n"} != _placeholders(english) - {"n"}:
             yield f"{place}: other placeholders in Vietnamese: {english} → {translation}"
+
+
+def bare_sentences(source: str) -> Iterator[tuple[int, str]]:
+    """String literals of a page module that look like sentences for people, as (line, text); docstrings are not."""
+    tree = ast.parse(source)
+    silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    silent |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) and id(node) not in silent else None
+        if isinstance(node, ast.Constant) and isinstance(text, str) and re.fullmatch(r"[A-Z][\w%()]* .*[.?!]", text):
+            yield node.lineno, text
 
 
 def bare_words(template: str) -> Iterator[tuple[int, str]]:
@@ -243,6 +264,12 @@ def _bare_arguments(tree: nodes.Template) -> Iterator[tuple[int, str]]:
 def _translation(message: Message) -> str:
     said = message.string
     return said if isinstance(said, str) else (said[0] if said else "")
+
+
+def _is_vietnamese(sentence: str) -> bool:
+    """Some English sentences name a Vietnamese thing; a Vietnamese one has marks on every other word."""
+    words = sentence.split()
+    return sum(bool(VIETNAMESE_LETTER.search(word)) for word in words) > 0.4 * len(words)
 
 
 def _placeholders(text: str) -> set[str]:

@@ -1,11 +1,12 @@
 """A small server in place of the whole one: real templates and assets, and only as much API as the modules need."""
 
+import asyncio
 import base64
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ import uvicorn
 from jinja2 import ChoiceLoader, DictLoader
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from loudspeaker.api.headers import SecurityHeaders
@@ -41,6 +42,12 @@ class Stub:
     heard: dict[str, set[int]] = field(default_factory=dict)
     approvals: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: list[dict[str, Any]] = field(default_factory=list)
+    uploads: dict[str, bytearray] = field(default_factory=dict)
+    announced: list[dict[str, str]] = field(default_factory=list)
+    cut_link_after: int | None = None
+    """Bytes of an upload after which its next request fails, once."""
+    news: list[str] = field(default_factory=list)
+    """Topics that the event stream tells, each once."""
     headers: list[dict[str, str]] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
 
@@ -66,6 +73,10 @@ class Stub:
             Route("/api/v1/recordings/{id}/approvals", self._approve, methods=["POST"]),
             Route("/api/v1/recordings/{id}/audio", lambda r: Response(self.recordings[r.path_params["id"]])),
             Route("/api/v1/recordings/{id}/waveform", lambda r: Response(bytes(range(0, 250, 5)))),
+            Route("/api/v1/uploads", self._announce, methods=["POST"]),
+            Route("/api/v1/uploads/{id}", self._append, methods=["HEAD", "PATCH"]),
+            Route("/api/v1/recordings/{id}", self._recording),
+            Route("/events", self._events),
             Route("/report", self._report, methods=["POST"]),
             Route("/{name}", page),
         ]))
@@ -92,6 +103,43 @@ class Stub:
     async def _approve(self, request: Request) -> Response:
         self.approvals[request.path_params["id"]] = (await request.json())["envelope"]
         return JSONResponse({}, 201)
+
+    async def _announce(self, request: Request) -> Response:
+        pairs = (pair.split(" ") for pair in request.headers["upload-metadata"].split(","))
+        self.announced.append({name: base64.b64decode(value).decode() for name, value in pairs})
+        name = str(len(self.uploads))
+        self.uploads[name] = bytearray()
+        return Response(status_code=201, headers={"Location": f"/api/v1/uploads/{name}", "Tus-Resumable": "1.0.0"})
+
+    async def _append(self, request: Request) -> Response:
+        name = request.path_params["id"]
+        held = self.uploads[name]
+        if request.method == "PATCH":
+            if self.cut_link_after is not None and len(held) >= self.cut_link_after:
+                self.cut_link_after = None
+                return Response(status_code=503)
+            assert int(request.headers["upload-offset"]) == len(held)
+            held += await request.body()
+        sizes = {"Upload-Offset": str(len(held)), "Upload-Length": str(self.values["bytes"])}
+        headers = {"Tus-Resumable": "1.0.0", "Recording-Id": f"rec-{name}"} | sizes
+        return Response(status_code=204, headers=headers)
+
+    async def _recording(self, request: Request) -> Response:
+        name = request.path_params["id"].removeprefix("rec-")
+        if self.announced[int(name)]["filename"].endswith(".txt"):
+            error = {"title": "Tệp này không phải tệp âm thanh.", "what_to_do": "Hãy chọn tệp khác."}
+            return JSONResponse({"id": name, "state": "failed", "step": "", "progress": 0, "error": error})
+        return JSONResponse({"id": name, "state": "ready", "step": "", "progress": 1, "error": None})
+
+    async def _events(self, request: Request) -> Response:
+        async def stream() -> AsyncIterator[str]:
+            while not await request.is_disconnected():
+                for topic in self.news:
+                    yield f'event: {topic}\ndata: {{"now": "{datetime.now(UTC).isoformat()}"}}\n\n'
+                self.news.clear()
+                await asyncio.sleep(0.05)
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
 
     async def _report(self, request: Request) -> Response:
         async with request.form() as form:

@@ -4,11 +4,12 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
 from firmware_bridge.contract import envelope
 from tests.web.stub import CSRF, Stub, payload_of, served
@@ -33,6 +34,16 @@ PAGES = {
         {% block content %}{{ big.report_form("/report", "k", [("no_sound", "A", ""), ("noise", "B", "")]) }}
         {% endblock %}
         {% block scripts %}{{ module("report") }}{% endblock %}""",
+    "upload.html": """{% extends "base.html" %}{% import "components/uploading.html" as uploading %}
+        {% block title %}Tải lên{% endblock %}
+        {% block content %}{{ uploading.drop_zone("b1", "/done.html") }}{% endblock %}
+        {% block scripts %}{{ module("upload") }}{% endblock %}""",
+    "part.html": """<p id="part" data-live="nodes" data-href="/part.html">{{ now_serving.pop() }}</p>""",
+    "live.html": """{% extends "base.html" %}{% block title %}Hôm nay{% endblock %}{% block content %}
+        {% include "part.html" %}
+        {{ ui.progress(0, starts=started, ends=ending) }}
+        {{ ui.countdown(ending, started) }} <span data-remaining="{{ ending.isoformat() }}"></span>
+        {% endblock %}{% block scripts %}{{ module("live") }}{% endblock %}""",
     "done.html": '{% extends "base.html" %}{% block title %}Xong{% endblock %}',
 }
 
@@ -199,6 +210,40 @@ def test_a_report_waits_in_the_phone_until_there_is_a_link_and_arrives_once(page
     assert len(report["key"]) == 32
 
 
+def test_several_files_are_sent_at_once_and_go_on_after_a_lost_link(page: Page, stub: Stub) -> None:
+    sound = bytes(range(256)) * 20_000  # 5 MB: two chunks
+    stub.values["bytes"] = len(sound)
+    stub.cut_link_after = 4 * 1024 * 1024
+    page.goto("/upload.html")
+    files = [FilePayload(name=name, mimeType="audio/mpeg", buffer=sound) for name in ("Bản tin sáng.mp3", "chiều.mp3")]
+    page.set_input_files("input[type=file]", files=files)
+    page.wait_for_url("**/done.html", timeout=20_000)
+    assert [bytes(held) == sound for held in stub.uploads.values()] == [True, True]
+    assert stub.announced[0] == {"filename": "Bản tin sáng.mp3", "bulletin": "b1", "language": "vi", "chime": "1"}
+
+
+def test_a_file_that_is_no_sound_says_so_and_the_page_stays(page: Page, stub: Stub) -> None:
+    stub.values["bytes"] = 3
+    page.goto("/upload.html")
+    page.set_input_files("input[type=file]", files=[FilePayload(name="a.txt", mimeType="text/plain", buffer=b"abc")])
+    expect(page.locator(".sending")).to_contain_text("không phải tệp âm thanh. Hãy chọn tệp khác.")
+    expect(page.locator(".sending .dot.fault")).to_be_visible()
+
+
+def test_a_part_of_the_page_follows_the_news_and_times_run(page: Page, stub: Stub) -> None:
+    now = datetime.now(UTC)
+    stub.values |= {"now_serving": ["mới", "cũ"], "started": now - timedelta(seconds=60),
+                    "ending": now + timedelta(seconds=90)}
+    page.goto("/live.html")
+    expect(page.locator("#part")).to_have_text("cũ")
+    expect(page.locator("time[data-countdown]")).to_contain_text("sau 1 phút 2")
+    expect(page.locator("[data-remaining]")).to_contain_text("còn 01:2")
+    assert 39 < page.locator("progress").evaluate("bar => bar.value") < 45
+    stub.news.append("faults")
+    stub.news.append("nodes")
+    expect(page.locator("#part")).to_have_text("mới")
+
+
 def test_stopping_everything_wants_the_word(page: Page) -> None:
     page.goto("/done.html")
     page.click(".btn-stop")
@@ -210,7 +255,7 @@ def test_stopping_everything_wants_the_word(page: Page) -> None:
     expect(button).to_be_enabled()
 
 
-@pytest.mark.parametrize("name", ["keys.html", "approve.html", "fault.html", "done.html"])
+@pytest.mark.parametrize("name", ["keys.html", "approve.html", "fault.html", "upload.html", "done.html"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_is_wider_than_its_box(page: Page, name: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})

@@ -40,6 +40,14 @@ def test_bare_words_in_a_template_are_named() -> None:
     assert sorted(text for _, text in translations.bare_words(template)) == ["Faults", "Loud", "nodes"]
 
 
+def test_a_sentence_of_a_page_module_that_nobody_marked_is_named() -> None:
+    source = """'''Docs of the module.'''
+def page() -> str:
+    raise ValueError("Only the technician reads this.")
+    return desk.to("/x", "It was saved.")"""
+    assert [text for _, text in translations.bare_sentences(source)] == ["It was saved."]
+
+
 def test_sentences_of_errors_and_modules_are_collected() -> None:
     found = {message.id for message in translations.sentences_in_code()}
     assert "This page or item does not exist." in found
