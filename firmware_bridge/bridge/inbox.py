@@ -1,11 +1,12 @@
 """What the wire hands over waits here, bounded, until the server's one writer drains it in batches."""
 
-import queue
+import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import structlog
 
@@ -26,12 +27,8 @@ class Batch:
     """Messages lost because the inbox was full."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    topic: str
-    payload: bytes
-    retained: bool
-    at: datetime
+_Waiting: TypeAlias = tuple[str, bytes, bool, datetime]
+"""Topic, payload, retained, instant of arrival."""
 
 
 class Complaints:
@@ -58,27 +55,30 @@ class Inbox:
                  waiting: int = WAITING) -> None:
         self.complaints = Complaints()
         self._site, self._public_key_of, self._now = site, public_key_of, now
-        self._waiting: queue.Queue[_Waiting | None] = queue.Queue(waiting)
+        self._waiting: deque[_Waiting] = deque()
+        self._most = waiting
         self._dropped = 0
+        self._arrived = threading.Event()
+        self._closed = False
 
     @property
     def depth(self) -> int:
         """Messages waiting now."""
-        return self._waiting.qsize()
+        return len(self._waiting)
 
     def put(self, topic: str, payload: bytes, retained: bool = False) -> None:
         """Take a message from the wire. Never blocks; what does not fit is counted in the next batch."""
-        try:
-            self._waiting.put_nowait(_Waiting(topic, payload, retained, self._now()))
-        except queue.Full:
+        if len(self._waiting) >= self._most:
             self._dropped += 1
+            return
+        self._waiting.append((topic, payload, retained, self._now()))
+        if not self._arrived.is_set():
+            self._arrived.set()
 
     def close(self) -> None:
-        """Wake a waiting `drain`."""
-        try:
-            self._waiting.put_nowait(None)
-        except queue.Full:
-            return  # a full inbox wakes it as well
+        """Wake a waiting `drain`; from now on it does not wait."""
+        self._closed = True
+        self._arrived.set()
 
     def drain(self, max_messages: int = 500, wait_s: float = 0.05, idle_s: float = 1.0) -> Batch:
         """Wait up to `idle_s` for a first message, then collect for `wait_s` or until `max_messages`; decode them."""
@@ -92,30 +92,28 @@ class Inbox:
                 received.append(read)
             else:
                 malformed.append(read)
-                self._complain(read, one.at)
+                self._complain(read, one[3])
         if dropped:
             structlog.get_logger("inbox").error("inbox_full", dropped=dropped)
         return Batch(tuple(received), tuple(malformed), dropped)
 
     def _take(self, max_messages: int, wait_s: float, idle_s: float) -> list[_Waiting]:
-        taken: list[_Waiting] = []
-        deadline = time.monotonic() + idle_s
-        while len(taken) < max_messages:
-            try:
-                one = self._waiting.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                break
-            if one is None:
-                break
-            if not taken:
-                deadline = time.monotonic() + wait_s
-            taken.append(one)
+        if not self._arrived.wait(0 if self._closed else idle_s):
+            return []
+        deadline = time.monotonic() + wait_s
+        while len(self._waiting) < max_messages and (left := deadline - time.monotonic()) > 0 and not self._closed:
+            time.sleep(min(left, 0.005))
+        self._arrived.clear()  # before taking: what arrives from here on sets it again
+        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), max_messages))]
+        if self._waiting or self._closed:
+            self._arrived.set()
         return taken
 
     def _read(self, one: _Waiting) -> Received | Malformed:
-        read = decode(one.topic, one.payload, self._site, self._public_key_of, one.at)
-        if one.retained:
-            return Malformed(read.node, one.topic, Why.RETAINED, "nothing in this protocol is retained")
+        topic, payload, retained, at = one
+        read = decode(topic, payload, self._site, self._public_key_of, at)
+        if retained:
+            return Malformed(read.node, topic, Why.RETAINED, "nothing in this protocol is retained")
         return read
 
     def _complain(self, complaint: Malformed, now: datetime) -> None:

@@ -194,7 +194,10 @@ class Connection:
             session.turn(0.05 if not session.writable else 0.0)
 
     def _deliver(self, topic: str, payload: bytes, retained: bool) -> None:
-        self._guarded(self._on_message, topic, payload, retained)
+        try:
+            self._on_message(topic, payload, retained)
+        except Exception as error:  # noqa: BLE001 - as in `_failure`, without its cost for each message
+            self._report(error)
 
     def _guarded(self, callback: Callable[..., None], *arguments: object) -> None:
         error = _failure(lambda: callback(*arguments))

@@ -57,6 +57,30 @@ def test_closing_wakes_the_writer() -> None:
     assert time.monotonic() - began < 2
 
 
+def test_what_came_before_closing_is_still_handed_over() -> None:
+    closing = inbox()
+    for _ in range(7):
+        beat(closing)
+    closing.close()
+    assert [len(closing.drain(max_messages=5).received) for _ in range(3)] == [5, 2, 0]
+
+
+def test_nothing_is_lost_between_a_thread_that_puts_and_one_that_drains() -> None:
+    busy = inbox(waiting=10**6)
+
+    def put_all() -> None:
+        for at in range(20_000):
+            beat(busy, f"n{at}")
+
+    putting = threading.Thread(target=put_all)
+    putting.start()
+    drained: list[str] = []
+    while len(drained) < 20_000 and (batch := busy.drain(wait_s=0.001, idle_s=5)).received:
+        drained += [one.node for one in batch.received]
+    putting.join()
+    assert drained == [f"n{at}" for at in range(20_000)]
+
+
 def test_what_does_not_fit_is_dropped_and_counted_once() -> None:
     small = inbox(waiting=3)
     for _ in range(5):
