@@ -1,14 +1,17 @@
-"""The pages before anybody is signed in: signing in and out."""
+"""The pages before anybody is signed in: the first run, signing in and out."""
 
+from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request, Response
 
-from loudspeaker.api.deps import SESSION_COOKIE, CurrentSignedIn, HouseDep, MaybeSignedIn, Now, Work
+from loudspeaker.api.cookies import forget_session, remember_session
+from loudspeaker.api.deps import CurrentSignedIn, HouseDep, MaybeSignedIn, Now, Work
 from loudspeaker.api.errors import status_of
+from loudspeaker.conductor.setup import FirstRun, set_up
 from loudspeaker.conductor.sign_in import sign_in
-from loudspeaker.errors import ForbiddenError, LoudspeakerError
+from loudspeaker.errors import ForbiddenError, InvalidError, LoudspeakerError
 from loudspeaker.users import signin
 from loudspeaker.web.frame import Flash
 from loudspeaker.web.page import flashes_of, redirect, render, sentences, translator_of
@@ -39,8 +42,7 @@ def take_sign_in(request: Request, house: HouseDep, login: Annotated[str, Form()
         return render(request, "sign_in.html", status_of(error), csrf="", login=login, next_page=next_page,
                       flashes=told)
     response = redirect(next_page, request)
-    response.set_cookie(SESSION_COOKIE, begun.cookie, max_age=house.settings.session_hours * 3600, httponly=True,
-                        samesite="lax", secure=house.settings.secure_cookies)
+    remember_session(response, house.settings, begun)
     return response
 
 
@@ -50,7 +52,41 @@ def sign_out(request: Request, session: Work, now: Now, signed_in: CurrentSigned
     if signed_in.session_id:
         signin.end(session, signed_in.actor, now, signed_in.session_id)
     response = redirect("/sign-in", request, "good", "You are signed out.")
-    response.delete_cookie(SESSION_COOKIE)
+    forget_session(response)
+    return response
+
+
+@router.get("/setup")
+def setup_page(request: Request, house: HouseDep) -> Response:
+    """The first run: the printed code makes the commune, its villages and the first administrator."""
+    if house.setup_code is None:
+        return redirect("/sign-in", request)
+    return render(request, "setup.html", csrf="", typed={}, wrong={})
+
+
+@router.post("/setup")
+def take_setup(request: Request, house: HouseDep, code: Annotated[str, Form()] = "",
+               commune: Annotated[str, Form()] = "", identifier: Annotated[str, Form()] = "",
+               villages: Annotated[str, Form()] = "", phone: Annotated[str, Form()] = "",
+               name: Annotated[str, Form()] = "", login: Annotated[str, Form()] = "",
+               password: Annotated[str, Form()] = "", again: Annotated[str, Form()] = "") -> Response:
+    """Make everything at once, or nothing; then sign the administrator in."""
+    must_be_ours(request)
+    address = request.client.host if request.client else ""
+    wanted = FirstRun(commune, identifier, name, login, password, villages, phone)
+    try:
+        if password != again:
+            raise InvalidError("The two passwords differ.", field="again")
+        set_up(house, code, wanted, address)
+        begun = sign_in(house, login, password, address, request.headers.get("user-agent", ""))
+    except LoudspeakerError as error:
+        t = translator_of(request)
+        field = error.field if isinstance(error, InvalidError) else None
+        return render(request, "setup.html", status_of(error), csrf="", typed={"code": code, **asdict(wanted)},
+                      wrong={field: t.gettext(error.title, **error.params)} if field else {},
+                      flashes=(Flash("fault", sentences(t, error)),))
+    response = redirect("/", request, "good", "The commune is set up. Next: add the people, then the first pole.")
+    remember_session(response, house.settings, begun)
     return response
 
 
