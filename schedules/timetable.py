@@ -53,8 +53,7 @@ class Segment(NamedTuple):
     to_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ForecastItem:
+class ForecastItem(NamedTuple):
     """What is heard of one item; `offset_ms` is its planned position in the broadcast."""
 
     item_id: str
@@ -65,6 +64,8 @@ class ForecastItem:
     @property
     def heard_ms(self) -> int:
         """Milliseconds of the item that sounded at least once."""
+        if len(self.segments) == 1:
+            return self.segments[0].to_ms - self.segments[0].from_ms
         covered, reached = 0, 0
         for _, from_ms, to_ms in sorted(self.segments, key=lambda segment: segment.from_ms):
             covered += max(0, to_ms - max(reached, from_ms))
@@ -72,8 +73,7 @@ class ForecastItem:
         return covered
 
 
-@dataclass(frozen=True, slots=True)
-class ForecastPlayback:
+class ForecastPlayback(NamedTuple):
     """What one node lets be heard of one broadcast, and the state in which that ends."""
 
     broadcast_id: str

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import time as stopwatch
+from datetime import time, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schedules import (
+    AirClass,
+    Policy,
+    SpecialEvent,
+    TimeFrame,
+    calendar,
+    collisions,
+    default_policy,
+    forecast,
+    must_end_by,
+    next_free_slot,
+    violations,
+)
+from tests.schedules.builders import EMERGENCY, airing, local
+
+DEFAULT = default_policy("xa")
+MINUTE = timedelta(minutes=1)
+
+
+def slot(new, existing_by_node, policy=DEFAULT, after="00:00", days=8):
+    policies = dict.fromkeys(existing_by_node, policy)
+    start = local(after)
+    return next_free_slot(new, existing_by_node, policies, start, start + timedelta(days=days))
+
+
+def test_an_empty_day_has_room_when_the_first_frame_opens():
+    found = slot(airing("new", local("12:00"), 60), {"n1": []})
+    assert found == local("05:00")
+
+
+def test_the_slot_is_a_whole_minute_after_what_is_there():
+    assert slot(airing("new", local("12:00"), 60), {"n1": [airing("a", local("05:00"), 61)]}) == local("05:02")
+
+
+def test_all_nodes_must_have_room():
+    existing = {"n1": [airing("a", local("05:00"), 600)], "n2": [airing("b", local("05:10"), 600)]}
+    assert slot(airing("new", local("12:00"), 60), existing) == local("05:20")
+
+
+def test_a_session_may_not_grow_too_long():
+    existing = {"n1": [airing("a", local("05:00"), 40 * 60)]}
+    found = slot(airing("new", local("12:00"), 10 * 60), existing)
+    assert found == local("05:51")
+
+
+def test_the_sessions_of_a_day_may_be_used_up():
+    existing = {"n1": [airing(at, local(at), 44 * 60) for at in ("05:00", "05:45", "16:30")]}
+    busy = {"n1": [*existing["n1"], airing("17:30", local("17:30"), 44 * 60)]}
+    assert slot(airing("new", local("12:00"), 120), busy) == local("05:00", 16)
+
+
+def test_an_emergency_only_needs_silence():
+    emergency = airing("e", local("12:00"), 60, air_class=EMERGENCY)
+    assert slot(emergency, {"n1": [airing("a", local("03:00"), 60)]}, after="03:00") == local("03:01")
+
+
+def test_what_is_longer_than_any_frame_has_no_slot():
+    assert slot(airing("new", local("12:00"), 46 * 60), {"n1": []}) is None
+
+
+def test_a_special_event_gives_room_on_its_day():
+    day = local("00:00", 17).date()
+    event = SpecialEvent("xa", "Hội", day, day, (TimeFrame(time(9), time(12)),), timedelta(hours=3), 1)
+    held = calendar([DEFAULT], [event], ("xa",))
+    assert slot(airing("new", local("12:00"), 46 * 60), {"n1": []}, held) == local("09:00", 17)
+
+
+steps = st.integers(0, 2 * 24 * 12 - 1)
+minutes = st.integers(1, 40)
+planned = st.lists(st.tuples(steps, minutes, st.sampled_from([AirClass.ORDINARY, AirClass.PRIORITY])), max_size=8)
+
+
+def plans(name: str):
+    return planned.map(
+        lambda shapes: [
+            airing(f"{name}{n}", local("00:00") + timedelta(minutes=5 * at), 60 * long, air_class=air_class)
+            for n, (at, long, air_class) in enumerate(shapes)
+        ]
+    )
+
+
+policies = st.builds(
+    lambda hours, length, longest, a_day: Policy(
+        "xa",
+        tuple(TimeFrame(time(hour), time(min(23, hour + length))) for hour in hours),
+        DEFAULT.quiet_hours,
+        timedelta(minutes=longest),
+        a_day,
+    ),
+    st.sets(st.integers(4, 22), min_size=1, max_size=3),
+    st.integers(1, 4),
+    st.integers(10, 60),
+    st.integers(0, 3),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(plans("a"), plans("b"), policies, policies, minutes, st.integers(0, 24 * 60))
+def test_the_slot_is_the_earliest_that_collides_with_nothing_and_violates_nothing(a, b, one, other, long, after):
+    new = airing("new", local("12:00"), 60 * long)
+    existing, held = {"n1": a, "n2": b}, {"n1": one, "n2": other}
+    start = local("00:00") + timedelta(minutes=after)
+    end = start + timedelta(hours=20)
+    found = next_free_slot(new, existing, held, start, end, 5 * MINUTE)
+    first = start + timedelta(minutes=-after % 5)
+    tried = (first + 5 * MINUTE * number for number in range(20 * 12 + 1))
+    assert found == next((at for at in tried if at < end and is_free(new.moved_to(at), existing, held)), None)
+
+
+def is_free(new, existing, held) -> bool:
+    return not collisions([new], existing) and not any(
+        violations(held[node], [*airings, new], {new.broadcast_id}) for node, airings in existing.items()
+    )
+
+
+def commune(nodes: int = 90, days: int = 8, a_day: int = 30, shared: bool = False):
+    """Thirty broadcasts of two minutes a day at every node, each node a little later than the one before."""
+    return {
+        f"n{node}": [
+            airing(
+                f"n{0 if shared else node}-{day}-{number}",
+                local("05:00", 10 + day) + timedelta(minutes=12 * number, seconds=0 if shared else node),
+                60,
+                50,
+                gap=5,
+            )
+            for day in range(days)
+            for number in range(a_day)
+        ]
+        for node in range(nodes)
+    }
+
+
+def best_of_three(work) -> float:
+    times = []
+    for _ in range(3):
+        started = stopwatch.perf_counter()
+        work()
+        times.append(stopwatch.perf_counter() - started)
+    return min(times)
+
+
+def test_ninety_nodes_and_eight_days_are_forecast_and_searched_at_once():
+    everywhere = commune()
+    busy = Policy("xa", (TimeFrame(time(5), time(21)),), (), timedelta(hours=16), 30)
+    policies = dict.fromkeys(everywhere, busy)
+    new = airing("new", local("05:00", 10), 9 * 60 + 30)
+
+    def all_forecasts():
+        for airings in everywhere.values():
+            forecast(airings, must_end_by(busy, airings))
+
+    def search():
+        return next_free_slot(new, everywhere, policies, local("00:00", 10), local("00:00", 18))
+
+    assert search() == local("10:52", 10)
+    assert best_of_three(all_forecasts) < 2
+    assert best_of_three(search) < 0.5
