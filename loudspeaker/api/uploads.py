@@ -5,7 +5,6 @@ there the answer carries `Recording-Id`.
 """
 
 import base64
-import binascii
 from email.utils import format_datetime
 
 from anyio import to_thread
@@ -113,6 +112,6 @@ def _metadata(header: str) -> dict[str, str]:
         name, _, value = pair.partition(" ")
         try:
             found[name] = base64.b64decode(value, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise InvalidError("A field has a value that is not possible.", field=name[:50]) from error
     return found

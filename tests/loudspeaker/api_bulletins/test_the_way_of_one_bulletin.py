@@ -2,19 +2,11 @@
 
 import hashlib
 
-import pytest
-from fastapi import FastAPI
-
 from firmware_bridge.contract import envelope, trust
 from loudspeaker.trust.service import current_trust
-from tests.loudspeaker.builders import SetClock, a_client, a_node
-from tests.loudspeaker.commune import Commune, a_commune_with_people, listen, sign, upload, write_bulletin
+from tests.loudspeaker.builders import a_client, a_node
+from tests.loudspeaker.commune import Commune, listen, sign, upload, write_bulletin
 from tests.loudspeaker.sounds import speech_like
-
-
-@pytest.fixture
-def commune(app: FastAPI, clock: SetClock) -> Commune:
-    return a_commune_with_people(app, clock)
 
 
 def test_an_upload_is_processed_heard_signed_and_fetched_by_a_node(commune: Commune) -> None:
