@@ -14,6 +14,7 @@ from firmware_bridge.bridge.server import Bridge
 from firmware_bridge.contract import envelope
 from firmware_bridge.contract.messages import policies_digest
 from firmware_bridge.wire import WireError
+from loudspeaker.conductor.commands import resend_open
 from loudspeaker.conductor.expand import expand
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.orders import Signing, build_orders
@@ -90,13 +91,22 @@ class Publisher:
             log.info("publishing waits for the broker", reason=str(gone))
         return len(sends)
 
+    def resume(self) -> None:
+        """After a start: send again the commands that are still in force and unanswered."""
+        with self._house.database.read() as session:
+            resend_open(session, self._bridge, self._house.now())
+
     def _run(self) -> None:
+        resumed = False
         while not self._stopping.is_set():
             try:
                 if self._outdated:
                     self._stopping.wait(COALESCE_S)
                     self._outdated = False
                     self.rebuild()
+                if not resumed:
+                    self.resume()
+                    resumed = True
                 self.send_due()
             except (SQLAlchemyError, LoudspeakerError, OSError) as failure:
                 self._outdated = True
