@@ -1,7 +1,7 @@
 """News for open pages: what changed, told to every listening event stream without touching the database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from threading import Lock
 
 QUEUE_LENGTH = 50
@@ -22,7 +22,7 @@ class Hub:
             for topic in topics:
                 loop.call_soon_threadsafe(_offer, queue, topic)
 
-    async def listen(self) -> AsyncIterator[str]:
+    async def listen(self) -> AsyncGenerator[str, None]:
         """Topics as they have news, until the hub closes."""
         queue: asyncio.Queue[str | None] = asyncio.Queue(QUEUE_LENGTH)
         with self._lock:

@@ -1,6 +1,6 @@
 """Signing a policy: the approver's signature over the exact bytes of the draft, judged as a node will judge it."""
 
-from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session
 
@@ -11,6 +11,8 @@ from firmware_bridge.contract.keys import key_id
 from firmware_bridge.contract.trust import Refused, Trust
 from loudspeaker.approvals.refusal_words import REFUSAL_WORDS
 from loudspeaker.audit.service import record
+from loudspeaker.conductor.house import House
+from loudspeaker.database import after_commit
 from loudspeaker.errors import ConflictError, ForbiddenError, InvalidError
 from loudspeaker.places import policies, tree
 from loudspeaker.places.models import PolicyVersion
@@ -18,13 +20,12 @@ from loudspeaker.trust.service import current_trust
 from loudspeaker.users.access import Actor
 
 
-def sign_policy(session: Session, actor: Actor, now: datetime, place_id: str,
-                signed: dict[str, object]) -> PolicyVersion:
-    """Store `signed` (a DSSE envelope as JSON object) over the draft of a place; from now on it holds.
+def sign_policy(session: Session, house: House, actor: Actor, place_id: str, signed: dict[str, Any]) -> PolicyVersion:
+    """Store `signed` (a DSSE envelope as JSON object) over the draft of a place; it holds, and nodes are told.
 
     Raises InvalidError, ForbiddenError (somebody else's key), ConflictError (the draft was changed meanwhile).
     """
-    draft = policies.draft_to_sign(session, actor, place_id)
+    now, draft = house.now(), policies.draft_to_sign(session, actor, place_id)
     try:
         envelope = dsse.from_dict(signed)
     except MalformedEnvelope as error:
@@ -44,6 +45,7 @@ def sign_policy(session: Session, actor: Actor, now: datetime, place_id: str,
     session.add(draft)
     session.flush()
     record(session, now, actor.user.id, "policy.signed", f"policy:{draft.id}", place_id, version=draft.version)
+    after_commit(session, house.outdated)
     return draft
 
 

@@ -11,15 +11,25 @@ from sqlalchemy import Engine
 FOLDER = Path(__file__).parent
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest version; cheap when it is there already."""
-    config = Config()
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+def is_current(engine: Engine) -> bool:
+    """Whether the database is at the newest version."""
     with engine.connect() as connection:
         held = MigrationContext.configure(connection).get_current_heads()
-        if set(held) == set(ScriptDirectory.from_config(config).get_heads()):
-            return
-        connection.rollback()
+    return set(held) == set(ScriptDirectory.from_config(_config()).get_heads())
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to the newest version; cheap when it is there already."""
+    if is_current(engine):
+        return
+    config = _config()
+    with engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return config

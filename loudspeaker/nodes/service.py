@@ -116,6 +116,12 @@ def node_to_see(session: Session, actor: Actor, node_id: str) -> Node:
     return node
 
 
+def node_with_state(session: Session, actor: Actor, node_id: str) -> tuple[Node, NodeState, Place]:
+    """A node that the actor may see, with what is known of it now and where it stands."""
+    node = node_to_see(session, actor, node_id)
+    return node, session.get_one(NodeState, node_id), tree.get(session, node.place_id)
+
+
 def node_to_manage(session: Session, actor: Actor, node_id: str) -> Node:
     """A node in service that the actor may change. Raises NotFoundError, ForbiddenError, ConflictError."""
     node = session.get(Node, node_id)

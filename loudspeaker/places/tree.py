@@ -116,7 +116,12 @@ def path_of(session: Session, place: Place) -> list[Place]:
 
 def below(session: Session, place: Place, archived: bool = False) -> Sequence[Place]:
     """The place and all below it, each before its own."""
-    wanted = select(Place).where(col(Place.path).startswith(place.path)).order_by(col(Place.path))
+    return below_path(session, place.path, archived)
+
+
+def below_path(session: Session, path: str, archived: bool = False) -> Sequence[Place]:
+    """The place whose path this is, and all below it, each before its own."""
+    wanted = select(Place).where(col(Place.path).startswith(path)).order_by(col(Place.path))
     return session.exec(wanted if archived else wanted.where(col(Place.archived_at).is_(None))).all()
 
 

@@ -66,9 +66,13 @@ def test_what_waits_for_the_commit_runs_after_it_and_never_after_a_rollback(app:
     with database.work() as session:
         after_commit(session, lambda: ran.append("kept"))
         assert ran == []
-    with pytest.raises(NotFoundError), database.work() as session:
-        after_commit(session, lambda: ran.append("lost"))
-        raise NotFoundError
+    def fail() -> None:
+        with database.work() as session:
+            after_commit(session, lambda: ran.append("lost"))
+            raise NotFoundError
+
+    with pytest.raises(NotFoundError):
+        fail()
     assert ran == ["kept"]
 
 

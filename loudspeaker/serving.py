@@ -1,0 +1,105 @@
+"""Running the server process: one socket bound first, so that a free port is known, and an end within three seconds."""
+
+import json
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from rich.console import Console
+
+from loudspeaker.app import create_app
+from loudspeaker.conductor.house import House
+from loudspeaker.settings import Settings
+
+GRACE_S = 2
+"""How long requests in flight may still take once the server is told to stop."""
+
+
+class CannotListenError(Exception):
+    """The address is in use or not ours."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that says when it is ready, and ends open event streams before it waits for them."""
+
+    def __init__(self, app: FastAPI, announce: Callable[[House], None]) -> None:
+        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", server_header=False,
+                                        timeout_graceful_shutdown=GRACE_S))
+        self._app, self._announce = app, announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then announce."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce(self._app.state.house)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the event streams, then everything else."""
+        self._app.state.house.hub.close()
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings, as_json: bool = False) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns the exit code: 0 after a clean end, 1 when the start failed.
+
+    Raises CannotListenError.
+    """
+    log_to_stderr()
+    bound = bind(settings.host, settings.port)
+    chosen = settings.model_copy(update={"port": bound.getsockname()[1]})
+    server = Server(create_app(chosen), announce_json if as_json else announce)
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: None)  # uvicorn raises the signal again once it has ended well
+    server.run([bound])
+    return 0 if server.started else 1
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises CannotListenError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise CannotListenError(f"{host}:{port}: {error.strerror}") from error
+    return bound
+
+
+def facts(house: House) -> dict[str, Any]:
+    """What whoever started the server wants to know."""
+    broker = house.broker.address if house.broker else None
+    return {"url": house.public_url, "site": house.site, "setup_code": house.setup_code,
+            "broker": {"host": broker.host, "port": broker.port} if broker else None}
+
+
+def announce(house: House) -> None:
+    """Print the address, and the first-run code while nobody administers."""
+    console = Console()
+    told = facts(house)
+    console.print(f"Loudspeaker is at [bold]{told['url']}[/bold]", highlight=False)
+    if told["broker"]:
+        console.print(f"The nodes' broker is at {told['broker']['host']}:{told['broker']['port']}", highlight=False)
+    if told["setup_code"]:
+        console.print(f"First run: open [bold]{told['url']}/setup[/bold] and type the code "
+                      f"[bold]{told['setup_code']}[/bold]", highlight=False)
+
+
+def announce_json(house: House) -> None:
+    """Print the same as one line of JSON."""
+    sys.stdout.write(json.dumps(facts(house)) + "\n")
+    sys.stdout.flush()
+
+
+def log_to_stderr() -> None:
+    """Everything that is logged goes to stderr, from warnings up for what is not ours."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+                        logger_factory=structlog.PrintLoggerFactory(sys.stderr))
