@@ -24,6 +24,7 @@ from loudspeaker.orders.models import Order
 from loudspeaker.places.models import Place
 from loudspeaker.playbacks.models import JournalMark
 from loudspeaker.programmes.poles import load_poles
+from loudspeaker.trust.models import TrustDocument
 from loudspeaker.trust.service import current_trust, trust_bundle
 
 TICK_S = 1.0
@@ -153,6 +154,8 @@ class _Letters:
 
 def wanted_of_all(session: Session) -> list[Wanted]:
     """What every node in service should hold: its newest order and stop, and the trust of its place."""
+    if session.connection().execute(select(col(TrustDocument.version)).limit(1)).first() is None:
+        return []  # before the first run there is nobody to trust
     trust = current_trust(session)
     approvers = trust.approvers.version if trust.approvers else 0
     orders = {node: (order_epoch, version, stop) for node, order_epoch, version, stop in session.connection().execute(
