@@ -12,7 +12,7 @@ from firmware_bridge.node import intake, plan
 from firmware_bridge.node.approvals import weigh
 from firmware_bridge.node.effects import Subscribe
 from firmware_bridge.node.inputs import Boot
-from firmware_bridge.node.link import KeptTime
+from firmware_bridge.node.link import SYNC_AFTER_S, KeptTime
 from firmware_bridge.node.state import Approval, Fate, FateState
 from firmware_bridge.node.timekeeping import Sample, Timekeeper
 from firmware_bridge.node.turn import Turn
@@ -30,6 +30,7 @@ class KeptGroups(Payload):
 def on_boot(turn: Turn, boot: Boot) -> None:
     """Read back what was kept. All of it was verified when it was accepted."""
     turn.set(boot=boot.boot, machine_boot=boot.machine_boot, boot_mono=turn.mono, journal=boot.journal)
+    turn.set_link(sync_due=turn.mono + SYNC_AFTER_S * turn.draw() / 4)
     _restore_trust(turn, boot)
     _restore_small(turn, boot)
     _restore_time(turn, boot)

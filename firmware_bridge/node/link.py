@@ -18,7 +18,7 @@ from firmware_bridge.contract.messages import (
 )
 from firmware_bridge.contract.topics import Up, of_node
 from firmware_bridge.contract.trust import Reason, Refused
-from firmware_bridge.node.effects import PruneJournal, Publish, UploadJournal
+from firmware_bridge.node.effects import PruneJournal, Publish, Sync, UploadJournal
 from firmware_bridge.node.state import State
 from firmware_bridge.node.timekeeping import answered
 from firmware_bridge.node.turn import Turn
@@ -29,6 +29,9 @@ TIME_AGAIN = 4
 TIME_EVERY_S = 900.0
 TIME_GOOD_S = 0.010
 ANSWER_WITHIN_S = 5.0
+SYNC_AFTER_S = 30.0
+"""How long the broker may be gone before the server is asked by HTTPS."""
+SYNC_EVERY_S = 300.0
 KEEP_ENTRIES = timedelta(days=60)
 
 
@@ -44,7 +47,8 @@ def on_connected(turn: Turn) -> None:
 
 def on_disconnected(turn: Turn) -> None:
     """Nothing can be said for now."""
-    turn.set_link(up=False, hello_due=None, upload_due=None, nonce=None)
+    turn.set_link(up=False, hello_due=None, upload_due=None, nonce=None,
+                  sync_due=turn.mono + SYNC_AFTER_S * (0.5 + turn.draw()))
 
 
 def presence(state: State, online: bool) -> Presence:
@@ -58,8 +62,11 @@ def next_will(state: State) -> Presence:
 
 
 def speak(turn: Turn) -> None:
-    """Say all that is due."""
+    """Say all that is due; without a broker, ask by HTTPS now and then."""
     if not turn.state.link.up:
+        if turn.state.link.sync_due <= turn.mono:
+            turn.set_link(sync_due=turn.mono + SYNC_EVERY_S * (0.75 + turn.draw() / 2))
+            turn.do(Sync())
         return
     link, now = turn.state.link, turn.mono
     if link.hello_due is not None and link.hello_due <= now:
@@ -75,7 +82,7 @@ def next_due(state: State) -> float | None:
     """When something will be due to be said, on the monotonic clock."""
     link = state.link
     if not link.up:
-        return None
+        return link.sync_due
     dues = [link.heartbeat_due, link.telemetry_due, link.time_due]
     return min([*dues, *(due for due in (link.hello_due, link.upload_due) if due is not None)])
 

@@ -13,6 +13,7 @@ import httpx2
 import structlog
 
 from firmware_bridge.contract import keys
+from firmware_bridge.contract.messages import Entry
 from firmware_bridge.contract.nodeconfig import NodeConfig
 from firmware_bridge.contract.topics import Down, Up, of_node
 from firmware_bridge.node import agent, link
@@ -58,6 +59,7 @@ from firmware_bridge.node.players.decoder import NoDecoder
 from firmware_bridge.node.selftest import measure, self_test
 from firmware_bridge.node.state import Identity, State
 from firmware_bridge.node.store import Store
+from firmware_bridge.node.timekeeping import Moment
 from firmware_bridge.wire import Address, Connection, Will, WireError
 
 RESERVE_BYTES = 4 * 1024 * 1024
@@ -78,9 +80,9 @@ class Runner:
     """One pole, from `run` to `stop`."""
 
     def __init__(self, config: NodeConfig, data: Path, player: Player, amplifier: Amplifier,
-                 client: httpx2.Client) -> None:
+                 client: httpx2.Client, clock: Callable[[], Moment] = moment) -> None:
         self.config, self.data, self._player, self._amplifier = config, data, player, amplifier
-        self._client = client
+        self._client, self._clock = client, clock
         self._log = structlog.get_logger("node").bind(node=config.node)
         self._key = keys.private_from_base64(config.private_key)
         self._inbox: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
@@ -104,9 +106,13 @@ class Runner:
         """End `run`; may be called from a signal handler or another thread."""
         self._inbox.put(None)
 
+    def entries(self) -> list[Entry]:
+        """The whole journal on the disk."""
+        return self._journal.entries(limit=1_000_000)
+
     def take(self, happened: Input) -> None:
         """One step: new state and journal durable first, then the effects."""
-        state, effects = agent.step(self.state, happened, moment())
+        state, effects = agent.step(self.state, happened, self._clock())
         durable = [one for one in effects if isinstance(one, Write | Keep)]
         if durable:
             self._commit(durable)
@@ -157,7 +163,7 @@ class Runner:
 
     def _turn(self) -> bool:
         try:
-            happened = self._inbox.get(timeout=max(0.001, min(LONGEST_NAP_S, agent.wake_in(self.state, moment()))))
+            happened = self._inbox.get(timeout=max(0.001, min(LONGEST_NAP_S, agent.wake_in(self.state, self._clock()))))
         except queue.Empty:
             happened = Tick()
         if happened is None:

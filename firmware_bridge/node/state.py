@@ -137,6 +137,7 @@ class Link:
     receipt_issued: datetime | None = None
     time_due: float = 0.0
     time_burst: int = 0
+    sync_due: float = 0.0
     nonce: str | None = None
     asked: float = 0.0
 
