@@ -202,6 +202,8 @@ def test_a_report_waits_in_the_phone_until_there_is_a_link_and_arrives_once(page
     assert stub.reports == []
     page.context.set_offline(False)
     expect(page.locator("#said")).to_contain_text("Đã gửi báo sự cố", timeout=15_000)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_timeout(500)
     [report] = stub.reports
     assert report["kind"] == "noise"
     assert report["note"] == "Rè từ tối qua"
