@@ -19,8 +19,6 @@ FASTEST = 1.5
 HEAD_START_MS = 10_000
 """For players that fetch ahead and links that deliver late."""
 ENOUGH = 0.99
-JOINED_MS = 250
-"""Gaps up to this long are the player's, not the listener's."""
 MAX_INTERVALS = 500
 
 Interval = tuple[int, int]
@@ -28,13 +26,13 @@ Interval = tuple[int, int]
 
 
 def merged(intervals: Iterable[Sequence[int]], duration_ms: int) -> list[Interval]:
-    """The intervals within 0–`duration_ms`, in order, without overlaps; gaps of at most 250 ms closed."""
+    """The intervals within 0–`duration_ms`, in order, without overlaps."""
     inside = sorted((max(0, one[0]), min(duration_ms, one[1])) for one in intervals)
     result: list[Interval] = []
     for start, end in inside:
         if end <= start:
             continue
-        if result and start <= result[-1][1] + JOINED_MS:
+        if result and start <= result[-1][1]:
             result[-1] = (result[-1][0], max(result[-1][1], end))
         else:
             result.append((start, end))
@@ -53,21 +51,25 @@ def plausible_ms(since_opened_s: float) -> int:
 
 def credited(held: Iterable[Sequence[int]], claimed: Iterable[Sequence[int]], duration_ms: int,
              allowed_ms: int) -> list[Interval]:
-    """`held` and as much of `claimed`, in the order given, as keeps the total within `allowed_ms`.
+    """`held` and as much of what is new in `claimed`, from its beginning, as keeps the total within `allowed_ms`.
 
     What is held already never shrinks.
     """
     result = merged(held, duration_ms)
-    for start, end in claimed:
-        room = allowed_ms - total_ms(result)
-        if room <= 0:
-            break
-        grown = merged([*result, (start, end)], duration_ms)
-        if total_ms(grown) > allowed_ms:
-            grown = merged([*result, (start, min(end, start + room))], duration_ms)
-        if total_ms(grown) <= max(allowed_ms, total_ms(result)):
-            result = grown
+    for start, end in merged(claimed, duration_ms):
+        for gap_start, gap_end in unheard(result, start, end):
+            room = allowed_ms - total_ms(result)
+            if room <= 0:
+                return result
+            result = merged([*result, (gap_start, min(gap_end, gap_start + room))], duration_ms)
     return result
+
+
+def unheard(held: Sequence[Interval], start: int, end: int) -> list[Interval]:
+    """The parts of `start`–`end` that are not in `held` (merged)."""
+    edges = [start, *(edge for one in held for edge in one if one[1] > start and one[0] < end), end]
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return [(low, high) for low, high in pairs if low < high]
 
 
 def is_complete(intervals: Iterable[Sequence[int]], duration_ms: int) -> bool:

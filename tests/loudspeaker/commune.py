@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,8 @@ from sqlmodel import Session
 from firmware_bridge.contract import envelope, keys
 from firmware_bridge.contract.documents import RecordingStatement
 from loudspeaker.approvals.keys import PROOF_TYPE
+from loudspeaker.bulletins import recordings
+from loudspeaker.bulletins.recordings import Made
 from loudspeaker.conductor.house import House
 from loudspeaker.places.models import Place
 from loudspeaker.users.access import Actor, actor_for
@@ -56,10 +59,11 @@ def a_commune_with_people(app: FastAPI, clock: SetClock) -> Commune:
     with house_of(app).database.work() as session:
         place = a_commune(session)
         village = a_village(session, place)
-        people = [a_user(session, role, place, name) for role, name in (
-            (Role.EDITOR, "Nguyễn Thị Hoa"), (Role.APPROVER, "Lê Văn Tùng"), (Role.APPROVER, "Trần Thị Mai"),
-            (Role.ADMINISTRATOR, "Phạm Văn Đức"))]
-    commune = Commune(app, clock, place, village, *people)
+        commune = Commune(app, clock, place, village,
+                          editor=a_user(session, Role.EDITOR, place, "Nguyễn Thị Hoa"),
+                          approver=a_user(session, Role.APPROVER, place, "Lê Văn Tùng"),
+                          second=a_user(session, Role.APPROVER, place, "Trần Thị Mai"),
+                          administrator=a_user(session, Role.ADMINISTRATOR, place, "Phạm Văn Đức"))
     for user in (commune.approver, commune.second):
         commune.keys[user.id] = give_key(commune, user)
     return commune
@@ -72,7 +76,8 @@ def give_key(commune: Commune, user: User, listed: bool = True) -> Ed25519Privat
     assert answer.status_code == 201, answer.text
     if listed:
         where = {"place_id": commune.place.id}
-        done = commune.client(commune.administrator).post(f"/api/v1/signing-keys/{answer.json()['id']}/list", json=where)
+        address = f"/api/v1/signing-keys/{answer.json()['id']}/list"
+        done = commune.client(commune.administrator).post(address, json=where)
         assert done.status_code == 200, done.text
     return key
 
@@ -122,6 +127,23 @@ def upload(commune: Commune, bulletin: str, data: bytes, author: User | None = N
     return str(answer.headers["recording-id"])
 
 
+def ready(commune: Commune, bulletin: str | None = None, author: User | None = None, duration_ms: int = 2000) -> str:
+    """A recording that waits for approval, its sound made up of random bytes; the recording's id."""
+    house, now, sound = commune.house, commune.clock(), secrets.token_bytes(duration_ms * 4)
+    given = house.settings.data / "sound"
+    given.write_bytes(sound)
+    sha256 = house.store.add(given)
+    given.unlink()
+    bulletin = bulletin or write_bulletin(commune)
+    made = Made(sha256, len(sound), duration_ms, -16.0, -1.0, bytes(40))
+    with house.database.work() as session:
+        actor = commune.actor(session, author or commune.editor)
+        recording = recordings.add_recording(session, actor, now, bulletin, language="vi", source_name="bản tin.wav",
+                                             source_path="", with_chime=False, seconds=60)
+        assert recordings.make_ready(session, now, house.site, recording.id, made)
+        return recording.id
+
+
 def listen(commune: Commune, user: User, recording: str) -> dict[str, Any]:
     """Hear a recording to its end, at its own speed."""
     client = commune.client(user)
@@ -143,9 +165,9 @@ def sign(commune: Commune, user: User, recording: str, key: Ed25519PrivateKey | 
     return client.post(f"/api/v1/recordings/{recording}/approvals", json={"envelope": envelope.to_dict(signed)})
 
 
-def approved(commune: Commune, data: bytes, **bulletin: Any) -> tuple[str, RecordingStatement]:
-    """Upload, hear and sign; the recording's id and its statement."""
-    recording = upload(commune, write_bulletin(commune, **bulletin), data)
+def approved(commune: Commune, **bulletin: Any) -> tuple[str, RecordingStatement]:
+    """A recording that was heard and signed; its id and its statement."""
+    recording = ready(commune, write_bulletin(commune, **bulletin))
     listen(commune, commune.approver, recording)
     answer = sign(commune, commune.approver, recording)
     assert answer.status_code == 201, answer.text

@@ -45,16 +45,18 @@ def trap() -> Iterator[Trap]:
 
 def bad_file(name: str, folder: Path, trap: Trap) -> bytes:
     """The content of one kind of bad file."""
-    mp3 = converted(speech_like(8), folder, "-b:a", "64k", suffix=".mp3") if name == "truncated mp3" else b""
+    if name == "truncated mp3":
+        mp3 = converted(speech_like(8), folder, "-b:a", "64k", suffix=".mp3")
+        return mp3[:len(mp3) // 3]
+    if name == "silent flac":
+        return converted(silence(3600, 8000), folder, "-compression_level", "12", suffix=".flac")
     return {
-        "text": lambda: "Kính thưa bà con nhân dân! Đây là một tệp văn bản.\n".encode() * 50,
-        "truncated mp3": lambda: mp3[:len(mp3) // 3],
-        "hls playlist": lambda: f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{trap.address}/a.ts\n".encode(),
-        "concat script": lambda: b"ffconcat version 1.0\nfile /etc/passwd\n",
-        "silent flac": lambda: converted(silence(3600, 8000), folder, "-compression_level", "12", suffix=".flac"),
-        "no seconds": lambda: silence(0),
-        "picture": lambda: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20,
-    }[name]()
+        "text": "Kính thưa bà con nhân dân! Đây là một tệp văn bản.\n".encode() * 50,
+        "hls playlist": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{trap.address}/a.ts\n".encode(),
+        "concat script": b"ffconcat version 1.0\nfile /etc/passwd\n",
+        "no seconds": silence(0),
+        "picture": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20,
+    }[name]
 
 
 @pytest.mark.parametrize(("kind", "filename", "code"), [

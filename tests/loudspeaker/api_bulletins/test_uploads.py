@@ -89,7 +89,8 @@ def test_several_files_come_at_once(commune: Commune) -> None:
 ])
 def test_an_announcement_that_cannot_be_is_refused_and_leaves_nothing(
         commune: Commune, headers: dict[str, str], status: int) -> None:
-    given = {name: value.encode() for name, value in (upload_headers(write_bulletin(commune), 10) | headers).items()}
+    said = upload_headers(write_bulletin(commune), 10) | headers
+    given = {name.encode(): value.encode() for name, value in said.items()}
     answer = commune.client(commune.editor).post("/api/v1/uploads", headers=given)
     assert answer.status_code == status
     assert_no_uploads(commune)
