@@ -8,7 +8,7 @@ class Backoff:
     """The longest wait doubles from `base_s` up to `cap_s`; the wait itself is drawn evenly below it."""
 
     base_s: float = 1.0
-    cap_s: float = 60.0
+    cap_s: float = 30.0
 
     def delay_s(self, failures: int, addresses: int, draw: float) -> float:
         """Seconds to wait after `failures` failures in a row. The wait grows once per round over all addresses.

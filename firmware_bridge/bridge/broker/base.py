@@ -10,6 +10,8 @@ from typing import Protocol
 from firmware_bridge.contract.topics import Rights
 from firmware_bridge.wire import Address
 
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+"""How to reach a listener on every interface from its own machine."""
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -70,8 +72,8 @@ class Endpoint:
     ca: Path | None = None
 
     def address_for(self, user: BrokerUser) -> Address:
-        """How `user` joins from here."""
-        return Address(self.host, self.port, user.username, user.password, user.client_id, self.tls, self.ca)
+        """How `user` joins from this machine; a broker that listens everywhere is joined over loopback."""
+        return Address(LOOPBACK.get(self.host, self.host), self.port, user.username, user.password, user.client_id, self.tls, self.ca)
 
 
 class Broker(Protocol):

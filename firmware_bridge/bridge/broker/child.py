@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from firmware_bridge.bridge.broker import leash
-from firmware_bridge.bridge.broker.base import BrokerMissing, BrokerRefused, Endpoint, PortTaken
+from firmware_bridge.bridge.broker.base import LOOPBACK, BrokerMissing, BrokerRefused, Endpoint, PortTaken
 from firmware_bridge.bridge.broker.nats_config import NatsFiles
 
 READY_S = 15.0
@@ -106,7 +106,7 @@ def free_port(host: str) -> int:
 
 def accepts(endpoint: Endpoint) -> bool:
     """True when a TCP connection to `endpoint` succeeds within a second."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(endpoint.host, endpoint.host)  # noqa: S104 - compared, not bound
+    host = LOOPBACK.get(endpoint.host, endpoint.host)
     try:
         socket.create_connection((host, endpoint.port), 1.0).close()
     except OSError:

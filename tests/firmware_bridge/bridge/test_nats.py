@@ -163,6 +163,16 @@ def test_a_taken_port_is_said_clearly(tmp_path: Path) -> None:
             EmbeddedNats(tmp_path, SITE, port=port).start()
 
 
+def test_a_broker_that_listens_everywhere_is_joined_over_loopback(tmp_path: Path) -> None:
+    broker = EmbeddedNats(tmp_path, SITE, host="0.0.0.0")
+    broker.set_users([SERVER])
+    broker.start()
+    with Client(broker.address.address_for(SERVER)) as client:
+        assert wait_until(lambda: client.connected)
+        assert broker.healthy()
+    broker.stop()
+
+
 def test_a_stopped_broker_starts_again(tmp_path: Path) -> None:
     broker = EmbeddedNats(tmp_path, SITE)
     broker.set_users([SERVER])
