@@ -6,12 +6,14 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import imageio_ffmpeg
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
 from firmware_bridge.contract import envelope
+from scripts.build_assets import ASSETS
 from tests.web.stub import CSRF, Stub, payload_of, served
 
 SECONDS = 2
@@ -20,6 +22,31 @@ TITLE = "Lời kêu gọi “cử tri” <đi bỏ phiếu>"
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
 
 LISTENING = """{% extends "base.html" %}{% import "components/listening.html" as listening %}"""
+PARTS = """{% extends "base.html" %}{% import "components/forms.html" as forms %}
+{% block title %}Hôm nay{% endblock %}{% block sub %}mọi thành phần{% endblock %}
+{% block breadcrumbs %}{{ ui.breadcrumbs([("/nodes", "Cụm loa"), ("/nodes/1", "Đồng Tâm")]) }}{% endblock %}
+{% block content %}
+<div class="grid four">{% for tone in ["good", "warn", "fault", "idle"] %}{{ ui.kpi("Nhãn", "46", "48", tone, "chữ") }}
+{% endfor %}</div>
+{% call ui.card("Đang phát", aside="12 cụm loa", css="air") %}{{ ui.progress(40, label="đã phát") }}
+{% for tone in ["plain", "warn", "fault", "good", "accent"] %}{{ ui.pill("ưu tiên", tone) }}{% endfor %}{% endcall %}
+{% call ui.card("Đã phát gì", href="/log", link="Nhật ký") %}<div class="scroll-x" tabindex="0"><table class="log">
+<tr><th>Cụm loa</th>{% for state in states %}<th>05:30</th>{% endfor %}</tr>
+<tr><td>Đồng Tâm</td>{% for state in states %}<td>{{ ui.glyph(state) }}</td>{% endfor %}</tr></table></div>
+{{ ui.glyph_key() }}
+{% endcall %}
+{% for kind in ["good", "warn", "fault"] %}{{ ui.note(kind, "Đã lưu lịch phát.") }}{% endfor %}
+{% call ui.card("Bảng") %}{% call ui.table(["Cụm loa", "Trạng thái"], caption="Cụm loa") %}
+<tr><td><a href="/n">Đồng Tâm</a></td><td>{{ ui.dot("warn", "chậm") }}</td></tr>{% endcall %}
+{{ ui.pagination("/log?a=1", 2, 9) }}{% endcall %}
+{% call ui.card() %}{{ ui.empty("Chưa có lịch phát", "Lịch phát là gì.", "/new", "Tạo lịch phát") }}{% endcall %}
+{{ forms.open("/x", "c", id="f") }}{{ forms.field("a", "Tên", "Sáng", hint="gợi ý", error="Sai rồi.") }}
+{{ forms.select("b", "Mức", [("1", "thường"), ("2", "ưu tiên")], "2") }}
+{{ forms.textarea("c", "Ghi chú", optional=True) }}
+{{ forms.choices("d", "Ở đâu", [("1", "Đồng Tâm")], ("1",), error="Chọn một.") }}{{ forms.check("e", "Lặp lại", True) }}
+{{ forms.buttons("Lưu", "/back") }}</form>
+{% endblock %}"""
+STATES = ("played", "partial", "missed", "awaiting", "unknown", "airing", "planned")
 PAGES = {
     "keys.html": LISTENING + """
         {% block title %}Khóa{% endblock %}
@@ -44,6 +71,7 @@ PAGES = {
         {{ ui.progress(0, starts=started, ends=ending) }}
         {{ ui.countdown(ending, started) }} <span data-remaining="{{ ending.isoformat() }}"></span>
         {% endblock %}{% block scripts %}{{ module("live") }}{% endblock %}""",
+    "parts.html": PARTS,
     "done.html": '{% extends "base.html" %}{% block title %}Xong{% endblock %}',
 }
 
@@ -71,7 +99,8 @@ def stub(sound: bytes) -> Stub:
     return Stub(
         PAGES, recordings={"r1": sound}, durations_ms={"r1": SECONDS * 1000},
         statements={"r1": json.dumps(statement, ensure_ascii=False).encode()},
-        values={"sha256": digest, "title": TITLE, "ms": SECONDS * 1000, "api": "/api/v1/recordings/r1"},
+        values={"sha256": digest, "title": TITLE, "ms": SECONDS * 1000, "api": "/api/v1/recordings/r1",
+                "states": STATES},
     )
 
 
@@ -257,15 +286,25 @@ def test_stopping_everything_wants_the_word(page: Page) -> None:
     expect(button).to_be_enabled()
 
 
-@pytest.mark.parametrize("name", ["keys.html", "approve.html", "fault.html", "upload.html", "done.html"])
+@pytest.mark.parametrize("name", ["keys.html", "approve.html", "fault.html", "upload.html", "parts.html"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_is_wider_than_its_box(page: Page, name: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(f"/{name}")
-    wider = page.evaluate("""[...document.querySelectorAll("body, body *:not(.visually-hidden, svg, svg *)")]
+    wider = page.evaluate("""[...document.querySelectorAll("body, body *:not(.visually-hidden, .scroll-x, svg, svg *)")]
         .filter((e) => getComputedStyle(e).display !== "inline" && e.clientWidth && e.scrollWidth > e.clientWidth + 1)
         .map((e) => e.outerHTML.slice(0, 80))""")
     assert wider == []
+
+
+@pytest.mark.parametrize("name", ["keys.html", "approve.html", "fault.html", "upload.html", "parts.html"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier(page: Page, name: str, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"/{name}")
+    page.evaluate((ASSETS / "node_modules/axe-core/axe.min.js").read_text())
+    found = page.evaluate("axe.run().then((all) => all.violations)")
+    assert [(one["impact"], one["help"], one["nodes"][0]["html"]) for one in found] == []
 
 
 def test_the_menu_opens_and_closes_on_a_phone(page: Page) -> None:

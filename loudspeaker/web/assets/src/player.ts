@@ -102,7 +102,7 @@ export class Player {
     const speed = this.root.querySelector<HTMLButtonElement>(".speed");
     speed?.addEventListener("click", () => {
       audio.playbackRate = SPEEDS[(SPEEDS.indexOf(audio.playbackRate) + 1) % SPEEDS.length] ?? 1;
-      speed.textContent = `${audio.playbackRate}×`.replace(".", document.documentElement.lang === "vi" ? "," : ".");
+      one("[data-rate]", speed).textContent = `${audio.playbackRate}×`.replace(".", document.documentElement.lang === "vi" ? "," : ".");
     });
     new ResizeObserver(() => this.#draw()).observe(this.#wave);
   }
