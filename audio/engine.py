@@ -25,11 +25,12 @@ SAMPLE_BYTES: Final = 2
 RAW: Final = ("-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
 INSTALL_FFMPEG: Final = "apt-get install ffmpeg, or pip install imageio-ffmpeg"
 KNOWN_FAILURES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("not_audio", re.compile(r"matches no streams")),
     ("disk_full", re.compile(r"No space left on device|Disk quota exceeded")),
     ("too_long", re.compile(r"File too large")),
     ("unsupported", re.compile(r"not on whitelist|Decoder .* not found|could not find codec param", re.I)),
     ("truncated", re.compile(r"moov atom not found|File ended prematurely|Truncat|partial file", re.I)),
-    ("zero_length", re.compile(r"does not contain any stream|matches no streams", re.I)),
+    ("zero_length", re.compile(r"does not contain any stream", re.I)),
 )
 OUT_TIME: Final = re.compile(r"out_time_us=(\d+)")
 PROGRESS_LINE: Final = re.compile(r"[a-z0-9_]+=\s*\S*$")
@@ -63,6 +64,8 @@ class Engine:
         output = [*channel_map.split(), "-ar", str(SAMPLE_RATE), "-c:a", "pcm_s16le", "-f", "s16le", file_address(raw)]
         return self.run(
             [*guarded_input(source, form, self.limits.max_seconds + 1), *output],
+            reads=[source],
+            writes=[raw.parent],
             expected_seconds=expected_seconds,
             progress=progress,
             cancelled=cancelled,
@@ -72,11 +75,13 @@ class Engine:
         self,
         arguments: Sequence[str],
         *,
+        reads: Sequence[Path],
+        writes: Sequence[Path] = (),
         expected_seconds: float = 0.0,
         progress: Progress | None = None,
         cancelled: Event | None = None,
     ) -> tuple[str, ...]:
-        """Run ffmpeg with `arguments` and return its log lines.
+        """Run ffmpeg with `arguments`, able to open `reads` and what is in the folders `writes`; return its log lines.
 
         Raises `timed_out`, `cancelled`, `disk_full`, `truncated`, `unsupported`, `zero_length` or `decode_failed`.
         """
@@ -92,15 +97,20 @@ class Engine:
             if not PROGRESS_LINE.match(line):
                 log.append(line)
 
-        finished = run_shut_in(command, self.limits, file_bytes=self._file_bytes(), on_line=hear, cancelled=cancelled)
+        finished = run_shut_in(
+            command,
+            self.limits,
+            file_bytes=(self.limits.max_seconds + 60) * SAMPLE_RATE * SAMPLE_BYTES,
+            reads=reads,
+            writes=writes,
+            on_line=hear,
+            cancelled=cancelled,
+        )
         if finished.status != 0:
             raise _failure(finished)
         if progress is not None:
             progress(1.0)
         return tuple(log[-400:])
-
-    def _file_bytes(self) -> int:
-        return (self.limits.max_seconds + 60) * SAMPLE_RATE * SAMPLE_BYTES
 
 
 def find_ffmpeg() -> Path:

@@ -31,8 +31,8 @@ class Loudness:
 def measure(engine: Engine, path: Path) -> Loudness:
     """Measure foreign `path` as it stands. Raises the codes of `detect` and `Engine.run`."""
     form = detect(path)
-    limit = engine.limits.max_seconds
-    return read_summary(engine.run([*guarded_input(path, form, limit), "-af", PEAK_METER, "-f", "null", "-"]))
+    look = [*guarded_input(path, form, engine.limits.max_seconds), "-af", PEAK_METER, "-f", "null", "-"]
+    return read_summary(engine.run(look, reads=[path]))
 
 
 def read_summary(log: Sequence[str]) -> Loudness:

@@ -43,9 +43,8 @@ def probe(engine: Engine, path: Path, *, cancelled: Event | None = None) -> Prob
     form = detect(path)
     check_complete(path, form)
     limit = engine.limits.max_seconds
-    log = engine.run(
-        [*guarded_input(path, form, limit + 1), "-c", "copy", "-f", "null", "-"], cancelled=cancelled
-    )
+    look = [*guarded_input(path, form, limit + 1), "-c", "copy", "-f", "null", "-"]
+    log = engine.run(look, reads=[path], cancelled=cancelled)
     text = "\n".join(log)
     stream = STREAM.search(text)
     if stream is None:

@@ -41,19 +41,22 @@ def run_shut_in(
     stdin: bytes = b"",
     on_line: Callable[[str], None] | None = None,
     cancelled: Event | None = None,
-    network: bool = False,
+    reads: Sequence[Path] = (),
+    writes: Sequence[Path] = (),
 ) -> Finished:
     """Run `command` (absolute program first) under `limits` and return how it ended; output and errors are one log.
 
-    `file_bytes` caps each file it writes. Raises `timed_out` or `cancelled`, after killing its
-    whole process group, or `engine_missing`.
+    `file_bytes` caps each file it writes. It has no network and, if any are named, no files but those of the system,
+    `reads`, and what is in the folders `writes`. Raises `timed_out` or `cancelled`, after killing its whole process
+    group, or `engine_missing`.
     """
     terms = {
         "memory_bytes": limits.memory_bytes,
         "cpu_seconds": int(limits.timeout_seconds) + 1,
         "file_bytes": file_bytes,
         "parent": os.getpid(),
-        "network": network,
+        "reads": [os.fspath(path.absolute()) for path in reads],
+        "writes": [os.fspath(path.absolute()) for path in writes],
     }
     with tempfile.TemporaryFile() as given:  # a pipe would block on a child that does not read
         given.write(stdin)

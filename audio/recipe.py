@@ -16,6 +16,7 @@ from audio.engine import SAMPLE_RATE, Engine, Progress
 from audio.errors import AudioError
 from audio.probe import Probe, probe
 
+SCRATCH_PREFIX: Final = "render-"
 LEAD_MS: Final = 100
 TAIL_MS: Final = 300
 GAP_MS: Final = 400
@@ -98,7 +99,7 @@ def render(
     """
     report = progress or (lambda _: None)
     try:
-        with tempfile.TemporaryDirectory(prefix="render-", dir=workdir) as scratch:
+        with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=workdir) as scratch:
             return _render(engine, recipe, workdir, Path(scratch), report, cancelled)
     except OSError as failure:
         raise AudioError.from_os(failure) from failure
@@ -210,8 +211,17 @@ def _join(parts: Sequence[_Decoded], joined: Path) -> None:
             fade = CHIME_FADE_MS if one.part.role is Role.CHIME else 0
             pcm.append(target, one.raw, one.from_ms, one.to_ms, one.gain_db, fade)
         pcm.append_silence(target, max(0, LEAST_MS - target.tell() // pcm.MS_BYTES))
+        target.write(bytes(-target.tell() % pcm.MS_BYTES))
 
 
 def within(report: Progress, start: float, share: float) -> Callable[[float], None]:
     """Map 0–1 of one step to its share of the whole."""
     return lambda done: report(min(1.0, start + share * done))
+
+
+def sweep(workdir: Path) -> int:
+    """Remove what a killed server left half-made; call when nothing is being rendered. Return how many folders went."""
+    left = list(workdir.glob(f"{SCRATCH_PREFIX}*"))
+    for folder in left:
+        shutil.rmtree(folder)
+    return len(left)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audio.engine import Engine, find_ffmpeg
 from audio.loudness import measure
-from audio.mastering import OPUS
+from audio.mastering import OPUS, TUNINGS
 from audio.recipe import Part, Recipe, Rendition, render
 from audio.speech import find_speaker
 
@@ -87,7 +87,8 @@ def two_pass_loudnorm(engine: Engine, source: Path, folder: Path) -> Path:
         f"{goal}:linear=true:measured_I={seen['input_i']}:measured_TP={seen['input_tp']}"
         f":measured_LRA={seen['input_lra']}:measured_thresh={seen['input_thresh']}:offset={seen['target_offset']}"
     )
-    ffmpeg(engine, "-i", str(source), "-af", f"{second},aresample=48000", "-ac", "1", *OPUS, str(out))
+    encode = ["-ac", "1", *OPUS, "-application", TUNINGS[0]]
+    ffmpeg(engine, "-i", str(source), "-af", f"{second},aresample=48000", *encode, str(out))
     return out
 
 
