@@ -20,7 +20,7 @@ from schedules.policy import (
     open_between,
 )
 from schedules.recurrence import BadRecurrence, Frequency, Recurrence, describe, occurrences, validate
-from schedules.slots import next_free_slot
+from schedules.slots import next_free_slot, next_free_start
 from schedules.timetable import (
     GRACE,
     PLAYED_SHARE,
@@ -72,6 +72,7 @@ __all__ = [
     "horizon",
     "must_end_by",
     "next_free_slot",
+    "next_free_start",
     "occurrences",
     "open_between",
     "sessions",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from schedules.airings import AirClass, Airing
-from schedules.checks import SESSION_GAP, Session, sessions
-from schedules.hours import MIDNIGHT, Stretch, at_wall, common, days_between, merged, without
+from schedules.checks import SESSION_GAP, Session, ViolationCode, sessions, violations
+from schedules.hours import DAY, MIDNIGHT, Stretch, at_wall, common, days_between, merged, without
 from schedules.instants import EPOCH, aware
 from schedules.policy import DatedPolicy, open_between
 
@@ -31,25 +32,101 @@ def next_free_slot(
     in no violation of that node's policy (each has one in `policy_by_node`). Volume is no question of time and passed
     over. `existing_by_node` must hold what surrounds the time asked for by a day, and not `new` itself.
     """
-    start, end = _whole(aware("after", after), step), aware("horizon_to", horizon_to)
-    nodes = _distinct_nodes(new, existing_by_node, policy_by_node)
-    for window in _windows(new, existing_by_node, policy_by_node, start, end):
-        at: datetime | None = _whole(window.start, step)
-        while at is not None and at <= window.end and at < end:
-            moved = _first_objection(nodes, at, window.end, step)
-            if moved == at:
-                return at
-            at = moved
+    start, end = aware("after", after), aware("horizon_to", horizon_to)
+    return _Room(new, existing_by_node, policy_by_node, start, end, step).next(start)
+
+
+def next_free_start(
+    series: Sequence[Airing],
+    existing_by_node: Mapping[str, Sequence[Airing]],
+    policy_by_node: Mapping[str, DatedPolicy],
+    after: datetime,
+    horizon_to: datetime,
+    step: timedelta = STEP,
+) -> datetime | None:
+    """The earliest start of the first of `series` at which all of it, moved by as much, is free; or None.
+
+    The broadcasts of `series` are in order and of one class and length: the occurrences of one programme. See
+    `next_free_slot`. None also where they would violate a policy together: moving them seldom helps with that.
+    """
+    first, last = series[0], series[-1]
+    start, end = aware("after", after), aware("horizon_to", horizon_to)
+    room = _Room(first, existing_by_node, policy_by_node, start, end + (last.start - first.start), step)
+    at: datetime | None = start
+    while at is not None and at < end:
+        moved = _first_moved(room, series, at)
+        if moved == at:
+            return at if _stands_alone(series, at, existing_by_node, policy_by_node) else None
+        at = moved
     return None
 
 
-def _first_objection(nodes: Sequence[_Node], at: datetime, latest: datetime, step: timedelta) -> datetime | None:
-    """`at` if every node has room then; else where the first that has none would have it, None if nowhere."""
-    for node in nodes:
-        moved = node.earliest(at, latest, step)
-        if moved != at:
-            return moved
+def _first_moved(room: _Room, series: Sequence[Airing], at: datetime) -> datetime | None:
+    """`at` if all of `series` has room when it starts then; else where the first that has none would move it."""
+    for airing in series:
+        distance = airing.start - series[0].start
+        moved = room.next(at + distance)
+        if moved != at + distance:
+            return moved and moved - distance
     return at
+
+
+def _stands_alone(
+    series: Sequence[Airing],
+    at: datetime,
+    existing_by_node: Mapping[str, Sequence[Airing]],
+    policy_by_node: Mapping[str, DatedPolicy],
+) -> bool:
+    """Whether the broadcasts of `series` do not violate together what each keeps alone."""
+    if all(later.start - sooner.start > 2 * DAY for sooner, later in pairwise(series)):
+        return True
+    moved = [airing.moved_to(at + (airing.start - series[0].start)) for airing in series]
+    new = frozenset(airing.broadcast_id for airing in moved)
+    return not any(
+        violation.code is not ViolationCode.OVER_VOLUME_CAP
+        for node in _distinct(existing_by_node, policy_by_node)
+        for violation in violations(policy_by_node[node], [*existing_by_node[node], *moved], new)
+    )
+
+
+class _Room:
+    """Where a broadcast may start at all nodes alike, searched from one start to the next that is possible."""
+
+    def __init__(
+        self,
+        new: Airing,
+        existing_by_node: Mapping[str, Sequence[Airing]],
+        policy_by_node: Mapping[str, DatedPolicy],
+        start: datetime,
+        end: datetime,
+        step: timedelta,
+    ) -> None:
+        self._end, self._step = end, step
+        self._windows = list(_windows(new, existing_by_node, policy_by_node, start, end))
+        self._nodes = [] if new.air_class is AirClass.EMERGENCY else [
+            _Node(new.length, existing_by_node[node], policy_by_node[node])
+            for node in _distinct(existing_by_node, policy_by_node)
+        ]  # fmt: skip
+
+    def next(self, start: datetime) -> datetime | None:
+        """The first whole step from `start` that is free, None if there is none before the end."""
+        first = bisect_left(self._windows, start, key=lambda window: window.end)
+        for window in islice(self._windows, first, None):
+            at: datetime | None = _whole(max(start, window.start), self._step)
+            while at is not None and at <= window.end and at < self._end:
+                moved = self._first_objection(at, window.end)
+                if moved == at:
+                    return at
+                at = moved
+        return None
+
+    def _first_objection(self, at: datetime, latest: datetime) -> datetime | None:
+        """`at` if every node has room then; else where the first that has none would have it, None if nowhere."""
+        for node in self._nodes:
+            moved = node.earliest(at, latest, self._step)
+            if moved != at:
+                return moved
+        return at
 
 
 def _windows(
@@ -75,15 +152,12 @@ def _windows(
             yield Stretch(free.start, free.end - new.length)
 
 
-def _distinct_nodes(
-    new: Airing, existing_by_node: Mapping[str, Sequence[Airing]], policy_by_node: Mapping[str, DatedPolicy]
-) -> list[_Node]:
-    if new.air_class is AirClass.EMERGENCY:
-        return []
-    distinct = {
-        (frozenset(airings), id(policy_by_node[node])): node for node, airings in existing_by_node.items()
-    }
-    return [_Node(new.length, existing_by_node[node], policy_by_node[node]) for node in distinct.values()]
+def _distinct(
+    existing_by_node: Mapping[str, Sequence[Airing]], policy_by_node: Mapping[str, DatedPolicy]
+) -> list[str]:
+    """One node of each kind: most of a commune airs the same under the same policy."""
+    kinds = {(frozenset(airings), id(policy_by_node[node])): node for node, airings in existing_by_node.items()}
+    return list(kinds.values())
 
 
 class _Node:

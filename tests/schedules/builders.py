@@ -48,13 +48,19 @@ def heard(playback: ForecastPlayback) -> list[tuple[str, str, int, int]]:
 
 
 def airings(most: int = 6, within: int = 60, longest_item: int = 20) -> st.SearchStrategy[list[Airing]]:
-    """Broadcasts at one node in whole seconds, close enough together to meet often; ids are unique."""
-    shape = st.tuples(
-        st.integers(0, within),
-        st.integers(0, 40),
-        st.sampled_from(AirClass),
-        st.lists(st.tuples(st.integers(1, longest_item), st.integers(0, 5)), min_size=1, max_size=3),
-    )
+    """Broadcasts at one node in whole seconds, close enough together to meet often; ids are unique.
+
+    Half of them are on a grid of five seconds, so that ends and starts fall together.
+    """
+    return st.sampled_from([1, 5]).flatmap(lambda grid: _on_grid(grid, most, within // grid, longest_item // grid))
+
+
+def _on_grid(grid: int, most: int, within: int, longest_item: int) -> st.SearchStrategy[list[Airing]]:
+    def seconds(low: int, high: int) -> st.SearchStrategy[int]:
+        return st.integers(low, high).map(lambda number: number * grid)
+
+    items = st.lists(st.tuples(seconds(1, longest_item), seconds(0, max(1, 5 // grid))), min_size=1, max_size=3)
+    shape = st.tuples(seconds(0, within), seconds(0, 40 // grid), st.sampled_from(AirClass), items)
     return st.lists(shape, max_size=most).map(
         lambda shapes: [
             Airing(

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 
 from schedules import Policy, SpecialEvent, TimeFrame, calendar, default_policy, must_end_by, sessions, violations
-from tests.schedules.builders import EMERGENCY, airing, airings, local, wall
+from tests.schedules.builders import EMERGENCY, PRIORITY, airing, airings, local, wall
 
 DEFAULT = default_policy("xa")
 
@@ -20,6 +20,11 @@ def test_gaps_of_ten_minutes_make_one_session_and_longer_ones_two():
     assert [(wall(s.start), wall(s.end)) for s in sessions(one)] == [("05:00:00", "05:12:00")]
     two = [airing("a", local("05:00"), 60), airing("b", local("05:11:01"), 60)]
     assert len(sessions(two)) == 2
+
+
+def test_a_session_lasts_as_long_as_its_longest_broadcast():
+    (session,) = sessions([airing("a", local("05:00"), 1200), airing("p", local("05:05"), 60, air_class=PRIORITY)])
+    assert (wall(session.end), session.length) == ("05:20:00", timedelta(minutes=20))
 
 
 def test_an_emergency_belongs_to_no_session():
@@ -77,6 +82,7 @@ def test_an_emergency_is_exempt_from_hours_and_sessions_but_not_from_the_volume_
     emergency = airing("e", local("03:15"), 4000, air_class=EMERGENCY, volume=61)
     (violation,) = violations(quiet, [emergency])
     assert (violation.code, violation.actual, violation.limit) == ("over_volume_cap", 61, 60)
+    assert codes(quiet, [airing("e", local("03:15"), 4000, air_class=EMERGENCY, volume=60)]) == []
 
 
 def test_on_the_day_of_a_special_event_its_numbers_count():

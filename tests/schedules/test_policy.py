@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -118,6 +118,14 @@ def test_a_village_event_does_not_open_what_the_commune_closes():
     assert held.on(ELECTION_DAY).sessions_per_day == 3
 
 
+def test_a_village_event_tightens_what_the_commune_opens_on_the_same_day():
+    late = (TimeFrame(time(18), time(22)),)
+    evening = SpecialEvent("thon", "Hội", ELECTION_DAY, ELECTION_DAY, late, timedelta(hours=1), 9)
+    held = calendar([COMMUNE, VILLAGE], [ELECTION, evening], PATH)
+    assert opened(held) == [("18:00", "21:00")]
+    assert held.on(ELECTION_DAY).longest_session == timedelta(minutes=20)
+
+
 def test_an_event_leaves_the_volume_cap_and_opens_no_quiet_hours_unless_it_says_so():
     quiet_village = policy(MORNING, cap=60)
     all_day = (TimeFrame(time(0, 0), time(0, 0)),)
@@ -144,6 +152,23 @@ def test_an_event_leaves_the_volume_cap_and_opens_no_quiet_hours_unless_it_says_
 def test_impossible_policies_are_refused(make):
     with pytest.raises(ValueError):
         make()
+
+
+def test_frames_that_end_at_midnight_meet_those_that_end_before():
+    evening, late = TimeFrame(time(18), time(22)), TimeFrame(time(20), time(0))
+    assert late.meet(evening) == evening.meet(late) == TimeFrame(time(20), time(22))
+    assert late.meet(late) == late
+
+
+def test_quiet_hours_that_end_in_a_repeated_hour_last_to_its_second_showing():
+    night = Policy(
+        "x", (TimeFrame(time(0), time(6)),), (QuietHours(time(21), time(2, 30)),), timedelta(hours=1), 3,
+        zone="Europe/Berlin",
+    )  # fmt: skip
+    second_half_past_two = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    assert [stretch.start for stretch in open_between(night, second_half_past_two, second_half_past_two)] == [
+        second_half_past_two
+    ]
 
 
 times = st.integers(0, 95).map(lambda quarter: time(quarter // 4, quarter % 4 * 15))

@@ -90,6 +90,19 @@ def test_the_end_of_one_comes_before_the_start_of_a_higher_one():
     assert heard(ours) == [("a1", "05:00:00", 0, 60_000)]
 
 
+def test_an_item_that_ends_as_a_higher_class_begins_is_done():
+    ours, _ = forecast([airing("a", local("05:00"), 60, 30), airing("p", local("05:01"), 10, air_class=PRIORITY)])
+    assert heard(ours) == [("a1", "05:00:00", 0, 60_000), ("a2", "05:01:10", 0, 30_000)]
+    resumed, *_ = forecast(
+        [
+            airing("a", local("05:00"), 60),
+            airing("p", local("05:00:10"), 10, air_class=PRIORITY),
+            airing("q", local("05:01:20"), 10, air_class=PRIORITY),
+        ]
+    )
+    assert heard(resumed) == [("a1", "05:00:00", 0, 10_000), ("a1", "05:00:20", 0, 60_000)]
+
+
 def test_nothing_sounds_over_the_end_of_the_frame():
     broadcast = airing("a", local("06:28"), 60, 50, gap=5)
     priority = airing("p", local("06:29"), 20, air_class=PRIORITY)
