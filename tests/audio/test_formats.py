@@ -82,9 +82,9 @@ def test_sound_of_a_kind_that_is_not_taken_is_named(content: bytes, kind: str, t
     assert (error.code, error.params) == ("unsupported", {"kind": kind})
 
 
-@pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0" + bytes(5000), b"PK\3\4" + bytes(5000), b"%PDF-1.7\n\xff\xfb\x90\0"])
-def test_pictures_archives_and_documents_are_not_sound(content: bytes, tmp_path: Path) -> None:
-    assert refusal(tmp_path / "a.mp3", content).code == "not_audio"
+@pytest.mark.parametrize("head", [b"\xff\xd8\xff\xe0", b"PK\3\4", b"%PDF-1.7\n\xff\xfb\x90\0"])
+def test_pictures_archives_and_documents_are_not_sound(head: bytes, tmp_path: Path) -> None:
+    assert refusal(tmp_path / "a.mp3", head + bytes(5000)).code == "not_audio"
 
 
 @given(content=st.binary(min_size=1, max_size=3000))
