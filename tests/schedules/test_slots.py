@@ -67,6 +67,12 @@ def test_with_no_session_left_a_broadcast_joins_the_next_one_as_early_as_its_len
     assert slot(airing("new", local("12:00"), 5 * 60), existing, one_a_day) == local(expected)
 
 
+def test_a_new_day_brings_new_sessions_though_the_frame_goes_on():
+    night_watch = Policy("xa", (TimeFrame(time(0), time(0)),), (), timedelta(minutes=45), 1)
+    existing = {"n1": [airing("a", local("10:00"), 60)]}
+    assert slot(airing("new", local("12:00"), 60), existing, night_watch, after="23:30") == local("00:00", 16)
+
+
 def test_an_emergency_only_needs_silence():
     emergency = airing("e", local("12:00"), 60, air_class=EMERGENCY)
     assert slot(emergency, {"n1": [airing("a", local("03:00"), 60)]}, after="03:00") == local("03:01")
