@@ -1,6 +1,6 @@
 """A broadcast as the node plays it: recordings in a row, their planned offsets, and what was heard of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,6 +10,8 @@ from firmware_bridge.contract.documents import AirClass, OrderBroadcast, OrderIt
 PLAYED_SHARE = 0.98
 """`played` means at least this share of the planned sound (protocol, Playing)."""
 LAST_RESORT = "vi"
+UNKNOWN_MS = 1
+"""A recording whose length nobody told: it cannot air, but its broadcast must still end."""
 
 
 def millis(count: float) -> timedelta:
@@ -113,37 +115,32 @@ def state_of(heard: int, planned: int) -> str:
     return "partial" if heard > 0 else "missed"
 
 
-def choose(item: OrderItem, order: RunningOrder, every: bool, stored: Iterable[str] = ()) -> tuple[str, ...]:
-    """The recordings to air of an item: all languages in the village's order, or the first that is `stored`.
+def choose(item: OrderItem, order: RunningOrder, every: bool, here: Collection[str] = ()) -> tuple[str, ...]:
+    """The recordings to air of an item: all languages in the village's order, or the first that is `here`.
 
-    Vietnamese is the last resort; when none is stored, the first that is listed.
+    Vietnamese is the last resort; when none is here, the first that is listed.
     """
     wanted = (*order.languages, LAST_RESORT, *sorted(item.recordings))
     listed = tuple(dict.fromkeys(item.recordings[one] for one in wanted if one in item.recordings))
     if every:
         own = tuple(dict.fromkeys(item.recordings[one] for one in order.languages if one in item.recordings))
         return own or listed[:1]
-    here = set(stored)
     return next(((one,) for one in listed if one in here), listed[:1])
 
 
 def lines_of(
-    broadcast: OrderBroadcast, order: RunningOrder, durations: Mapping[str, int], stored: Iterable[str] = ()
+    broadcast: OrderBroadcast, order: RunningOrder, durations: Mapping[str, int], here: Collection[str] = ()
 ) -> tuple[Line, ...]:
-    """The lines of a broadcast. `durations` in milliseconds by recording; what it does not list is left out."""
-    here = frozenset(stored)
+    """The lines of a broadcast. `durations` in milliseconds by recording; one not in it (revoked) lasts 1 ms."""
     return tuple(
-        Line(item.id, recording, durations[recording], item.gap_ms)
+        Line(item.id, recording, durations.get(recording, UNKNOWN_MS), item.gap_ms)
         for item in broadcast.items
-        for recording in choose(item, order, broadcast.languages == "all", here)
-        if durations.get(recording, 0) > 0)
+        for recording in choose(item, order, broadcast.languages == "all", here))
 
 
-def from_order(order: RunningOrder, stored: Iterable[str] = ()) -> tuple[Airing, ...]:
-    """All airings of an order that have at least one line."""
-    durations = {one.sha256: one.duration_ms for one in order.recordings}
-    here = frozenset(stored)
+def from_order(order: RunningOrder, durations: Mapping[str, int]) -> tuple[Airing, ...]:
+    """All airings of an order."""
     found = (
-        Airing(one.id, one.air_class, one.start, one.latest_start, lines_of(one, order, durations, here), one.volume)
+        Airing(one.id, one.air_class, one.start, one.latest_start, lines_of(one, order, durations), one.volume)
         for one in order.broadcasts)
     return tuple(one for one in found if one.lines)

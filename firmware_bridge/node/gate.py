@@ -45,8 +45,8 @@ class NodeGate:
             return airing.lines
         if all(len(item.recordings) == 1 for item in broadcast.items):
             return airing.lines
-        durations = {one.sha256: one.duration_ms for one in order.recordings}
-        return lines_of(broadcast, order, durations, here(self.state)) or airing.lines
+        durations = durations_of(self.state)
+        return lines_of(broadcast, order, durations, here(self.state) & durations.keys())
 
     def _verdict(self, airing: Airing) -> Verdict:
         if airing.air_class is AirClass.EMERGENCY:
@@ -59,12 +59,18 @@ def here(state: State) -> frozenset[str]:
     return frozenset(one for one, held in state.stored.items() if held.approved and not is_revoked_now(state, one))
 
 
+def durations_of(state: State) -> dict[str, int]:
+    """Lengths in milliseconds by recording: as the order says, else as approved."""
+    known = {sha: held.approved[0].duration_ms for sha, held in state.stored.items() if held.approved}
+    return known | {one.sha256: one.duration_ms for one in (state.order.recordings if state.order else ())}
+
+
 def airings_of(state: State) -> tuple[Airing, ...]:
     """What the held order lets wait: its broadcasts that have neither begun nor ended."""
     if state.order is None:
         return ()
     return tuple(
-        one for one in from_order(state.order)
+        one for one in from_order(state.order, durations_of(state))
         if one.id not in state.fates or state.fates[one.id].state in (FateState.WAITING, FateState.DROPPED))
 
 

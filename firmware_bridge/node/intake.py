@@ -101,6 +101,8 @@ def on_command(turn: Turn, raw: bytes) -> None:
     group = command.target.removeprefix("group:")
     if command.target.startswith("group:") and group != ALL and command.issued < state.groups[group]:
         raise Refused(Reason.NOT_MEMBER, f"issued before this node belonged to {group}")
+    if not _is_complete(command):
+        raise Refused(Reason.MALFORMED, f"a {command.kind} without its part")
     if command.id in state.commands:
         raise Refused(Reason.REPEATED, command.id)
     turn.set(commands=state.commands | {command.id: command.expires})
@@ -201,6 +203,12 @@ def _command_without_clock(envelope: Envelope, state: State, groups: tuple[str, 
     if command.kind is CommandKind.SYNC or (command.kind is CommandKind.STOP and newer):
         return command
     raise Refused(Reason.CLOCK, "the node does not know the time")
+
+
+def _is_complete(command: Command) -> bool:
+    parts = {CommandKind.STOP: command.standing_stop, CommandKind.PLAY_NOW: command.play_now,
+             CommandKind.VOLUME: command.volume}
+    return parts.get(command.kind, True) is not None
 
 
 def _act(turn: Turn, command: Command) -> None:

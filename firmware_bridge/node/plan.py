@@ -9,7 +9,7 @@ from firmware_bridge.contract.messages import EntryKind
 from firmware_bridge.node.airing import Airing, from_order
 from firmware_bridge.node.approvals import is_revoked_now
 from firmware_bridge.node.effects import Fetch, Remove, Want
-from firmware_bridge.node.gate import airings_of, play_now_line, verdicts_of
+from firmware_bridge.node.gate import airings_of, durations_of, play_now_line, verdicts_of
 from firmware_bridge.node.playing import Waiting
 from firmware_bridge.node.state import Fate, FateState
 from firmware_bridge.node.turn import Turn
@@ -21,7 +21,7 @@ REMEMBER = timedelta(hours=48)
 def plan_order(turn: Turn) -> None:
     """Make the fates follow the held order: new ones wait, those no longer listed are dropped."""
     order = turn.state.order
-    listed = {one.id: one for one in from_order(order)} if order else {}
+    listed = {one.id: one for one in from_order(order, durations_of(turn.state))} if order else {}
     fates = dict(turn.state.fates)
     for airing in listed.values():
         known = fates.get(airing.id)
@@ -109,6 +109,7 @@ def fetch_wanted(turn: Turn) -> None:
     """Tell the cache what is missing, soonest first, and what to hold; drop what is revoked."""
     _remove_revoked(turn)
     state, order = turn.state, turn.state.order
+    sizes = {one.sha256: one.bytes for one in order.recordings} if order else {}
     by: dict[str, datetime] = {}
     for broadcast, payload in state.play_nows.items():
         asked = Command.from_bytes(payload).play_now
@@ -117,13 +118,12 @@ def fetch_wanted(turn: Turn) -> None:
     for one in sorted(order.broadcasts, key=lambda each: each.start) if order else ():
         fate = state.fates.get(one.id)
         if fate is None or fate.state in (FateState.WAITING, FateState.STARTED):
-            for sha in (sha for item in one.items for sha in item.recordings.values()):
+            for sha in (sha for item in one.items for sha in item.recordings.values() if sha in sizes):
                 by.setdefault(sha, one.start)
     for sha in order.prepared if order else ():
         by.setdefault(sha, order.issued if order else turn.now)
-    needed = frozenset(by) | frozenset(one.sha256 for one in order.recordings) if order else frozenset(by)
+    needed = frozenset(by) | frozenset(sizes)
     missing = [sha for sha in by if sha not in state.stored or not state.stored[sha].approved]
-    sizes = {one.sha256: one.bytes for one in order.recordings} if order else {}
     wants = sorted((Want(sha, sizes.get(sha), by[sha]) for sha in missing if not is_revoked_now(state, sha)),
                    key=lambda want: (want.by, want.sha256))
     fetch = Fetch(tuple(wants), needed)

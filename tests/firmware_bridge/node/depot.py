@@ -62,43 +62,46 @@ def tone(path: Path, seconds: float, hertz: int = 440) -> bytes:
 
 
 def _handler(depot: Depot) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            depot.requests.append((self.path, self.headers.get("Range")))
-            depot.before_answer()
-            parts = self.path.strip("/").split("/")
-            if parts[:2] == ["nodes", "me"] and parts[2] in depot.documents:
-                self.give(200, depot.documents[parts[2]])
-            elif parts[0] == "recordings" and parts[-1] == "statement" and parts[1] in depot.statements:
-                self.give(200, json.dumps([to_dict(one) for one in depot.statements[parts[1]]]).encode())
-            elif parts[0] == "recordings" and parts[1] in depot.recordings:
-                self.give_recording(depot.recordings[parts[1]], parts[1])
-            else:
-                self.give(404, b"")
+    return type("Handler", (_Handler,), {"depot": depot})
 
-        def give_recording(self, raw: bytes, name: str) -> None:
-            asked = self.headers.get("Range")
-            if not asked or not depot.ranges or self.headers.get("If-Range", f'"{name}"') != f'"{name}"':
-                self.give(200, raw, {"ETag": f'"{name}"'})
-                return
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            self.give(206, raw[start:], {"ETag": f'"{name}"', "Content-Range": f"bytes {start}-{len(raw) - 1}/{len(raw)}"})
 
-        def give(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            is_sound = (headers or {}).get("ETag") is not None
-            sent = body if depot.cut_after is None or not is_sound else body[:depot.cut_after]
-            if is_sound:
-                depot.sent_bytes += len(sent)
-            self.wfile.write(sent)
-            if len(sent) < len(body):
-                self.close_connection = True
+class _Handler(BaseHTTPRequestHandler):
+    depot: Depot
 
-        def log_message(self, *args: object) -> None:
-            pass
+    def do_GET(self) -> None:
+        depot = self.depot
+        depot.requests.append((self.path, self.headers.get("Range")))
+        depot.before_answer()
+        parts = self.path.strip("/").split("/")
+        if parts[:2] == ["nodes", "me"] and parts[2] in depot.documents:
+            self.give(200, depot.documents[parts[2]])
+        elif parts[0] == "recordings" and parts[-1] == "statement" and parts[1] in depot.statements:
+            self.give(200, json.dumps([to_dict(one) for one in depot.statements[parts[1]]]).encode())
+        elif parts[0] == "recordings" and parts[1] in depot.recordings:
+            self.give_recording(depot.recordings[parts[1]], f'"{parts[1]}"')
+        else:
+            self.give(404, b"")
 
-    return Handler
+    def give_recording(self, raw: bytes, tag: str) -> None:
+        asked = self.headers.get("Range")
+        if not asked or not self.depot.ranges or self.headers.get("If-Range", tag) != tag:
+            self.give(200, raw, {"ETag": tag})
+            return
+        start = int(asked.removeprefix("bytes=").removesuffix("-"))
+        covers = f"bytes {start}-{len(raw) - 1}/{len(raw)}"
+        self.give(206, raw[start:], {"ETag": tag, "Content-Range": covers})
+
+    def give(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        sent = body if self.depot.cut_after is None or not headers else body[:self.depot.cut_after]
+        if headers:
+            self.depot.sent_bytes += len(sent)
+        self.wfile.write(sent)
+        self.close_connection = len(sent) < len(body)
+
+    def log_message(self, *args: object) -> None:
+        pass

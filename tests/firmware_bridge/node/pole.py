@@ -1,4 +1,4 @@
-"""A pole on a virtual clock: the real agent, a player that never fails unless told to, and a disk that survives kills."""
+"""A pole on a virtual clock: the real agent, a player that never fails by itself, and a disk that survives kills."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -117,8 +117,8 @@ class Pole:
         self.disk[recording] = OnDisk(recording, size, statements)
         self.take(Arrived(self.disk[recording]))
 
-    def receive(self, payload: bytes, kind: Down = Down.ORDER, retained: bool = False) -> None:
-        self.take(Message(of_node(SITE, NODE, kind), payload, retained))
+    def receive(self, payload: bytes, kind: Down = Down.ORDER, retained: bool = False) -> tuple[Effect, ...]:
+        return self.take(Message(of_node(SITE, NODE, kind), payload, retained))
 
     def receive_group(self, payload: bytes, group: str = ALL) -> None:
         self.take(Message(of_group(SITE, group, ToGroup.COMMAND), payload))
