@@ -3,6 +3,8 @@
 The sentences are English message ids; the edges translate them (`_(error.title) % error.params`).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 
@@ -18,6 +20,8 @@ class LoudspeakerError(Exception):
     title: str = "This could not be done."
     kept: str = "Nothing was changed."
     advice: str = "Try again; if it happens again, tell the technician."
+    facts: Mapping[str, Any] = MappingProxyType({})
+    """More for machines, as JSON values; it stands beside the sentences in an answer of the API."""
 
     def __init__(self, title: str | None = None, *, kept: str | None = None, advice: str | None = None,
                  code: str | None = None, **params: Any) -> None:

@@ -58,7 +58,7 @@ def problem(error: LoudspeakerError, say: Callable[[str], str]) -> dict[str, Any
                             "what_was_kept": say(error.kept), "what_to_do": say(error.advice)}
     if isinstance(error, InvalidError) and error.field:
         body["field"] = error.field
-    return body
+    return {**error.facts, **body}
 
 
 def told(failure: Exception) -> LoudspeakerError:

@@ -54,6 +54,11 @@ class Notice:
     other: str | None = None
     """Broadcast id of what it meets."""
 
+    def as_facts(self) -> dict[str, Any]:
+        """As JSON, without the sentence."""
+        return {"code": self.code, "at": self.at.isoformat() if self.at else None, "nodes": list(self.nodes),
+                "other": self.other, **{name: self.params[name] for name in ("actual", "limit") if name in self.params}}
+
 
 @dataclass
 class Check:
@@ -80,6 +85,8 @@ class PlanRefused(ConflictError):
         first = check.problems[0]
         super().__init__(first.title, **first.params)
         self.check = check
+        self.facts = {"problems": [one.as_facts() for one in check.problems],
+                      "next_free": check.next_free.isoformat() if check.next_free else None}
 
 
 def check_draft(session: Session, actor: Actor, now: datetime, draft: ProgrammeDraft,

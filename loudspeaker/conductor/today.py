@@ -1,4 +1,4 @@
-"""What the first page shows: on the air, next up, who is there, what waits, and today's grid of nodes and broadcasts."""
+"""What the first page shows: on the air, next up, who is there, what waits, and today's grid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,10 +127,11 @@ def _progress(broadcast: Broadcast, now: datetime) -> float:
 
 
 def _counts(session: Session, here: ColumnElement[bool]) -> NodeCounts:
+    plays = col(NodeState.playing).is_not(None)
     rows = session.exec(
-        select(NodeState.online, col(NodeState.playing).is_not(None), func.count())
+        select(NodeState.online, plays, func.count())
         .join(Node, col(Node.id) == col(NodeState.node_id)).join(Place, col(Place.id) == col(Node.place_id))
-        .where(here, col(Node.retired_at).is_(None)).group_by(col(NodeState.online), col(NodeState.playing).is_not(None)))
+        .where(here, col(Node.retired_at).is_(None)).group_by(col(NodeState.online), plays))
     counted = [(bool(online), bool(playing), count) for online, playing, count in rows]
     return NodeCounts(sum(count for *_, count in counted), sum(count for online, _, count in counted if online),
                       sum(count for online, playing, count in counted if online and playing))
