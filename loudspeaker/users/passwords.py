@@ -12,7 +12,8 @@ GUESSED_FIRST = frozenset({"1234567890", "0123456789", "matkhau123", "matkhau123
 HASHER = PasswordHasher()
 """argon2id with the low-memory parameters of RFC 9106: 64 MiB, 3 passes, 4 lanes."""
 
-_NOBODYS = HASHER.hash("nobody has this password")
+NOBODYS = HASHER.hash("nobody has this password")
+"""What a password is compared with where there is no account, so that it takes as long."""
 
 
 def check_new(password: str, login: str) -> None:
@@ -28,12 +29,12 @@ def check_new(password: str, login: str) -> None:
 def matches(stored: str | None, password: str) -> bool:
     """Whether `password` is the one stored. Takes as long for an account that has none or does not exist."""
     try:
-        HASHER.verify(stored or _NOBODYS, password[:LONGEST])
+        HASHER.verify(stored or NOBODYS, password[:LONGEST])
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None
 
 
-def outdated(stored: str, hasher: PasswordHasher = HASHER) -> bool:
+def outdated(stored: str) -> bool:
     """Whether the hash was made with other parameters than today's."""
-    return hasher.check_needs_rehash(stored)
+    return HASHER.check_needs_rehash(stored)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -13,6 +14,7 @@ from loudspeaker.conductor.house import House
 from loudspeaker.database import Database
 from loudspeaker.migrations import upgrade
 from loudspeaker.settings import Settings
+from loudspeaker.users import passwords
 from tests.loudspeaker.builders import SetClock, house_of
 from tests.loudspeaker.postgres import Cluster
 
@@ -52,6 +54,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         name = cluster.create(TEMPLATE)
         yield cluster.url(name)
         cluster.drop(name)
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost next to nothing."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(passwords, "HASHER", quick)
+    monkeypatch.setattr(passwords, "NOBODYS", quick.hash("nobody has this password"))
 
 
 @pytest.fixture
