@@ -1,0 +1,238 @@
+"""Kills at any moment, clocks that jump or know nothing: one truthful end for each broadcast."""
+
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_bridge.contract.documents import AirClass
+from firmware_bridge.contract.messages import TimeState
+from firmware_bridge.node.inputs import CueEnded
+from tests.firmware_bridge.builders import NOON, Commune, approved, broadcast, by_server, order, sha
+from tests.firmware_bridge.node.pole import Pole
+
+NEWS, OTHER = sha("news"), sha("other")
+SOON = NOON + timedelta(seconds=30)
+LENGTHS = {NEWS: 20_000, OTHER: 10_000}
+
+
+def ready(**more) -> Pole:
+    pole = Pole(**more).ready()
+    for one, length in LENGTHS.items():
+        pole.store(one, approved(one, duration_ms=length, air_class=AirClass.EMERGENCY))
+    return pole
+
+
+MORNING = (
+    broadcast("a", SOON, NEWS, OTHER, gap_ms=1000),
+    broadcast("p", SOON + timedelta(seconds=10), OTHER, air_class=AirClass.PRIORITY, latest_s=20),
+    broadcast("b", SOON + timedelta(seconds=90), OTHER, latest_s=5),
+)
+
+
+@given(st.lists(st.tuples(st.integers(1, 150_000), st.integers(0, 40)), min_size=1, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_killed_at_any_moments_every_broadcast_ends_once_and_never_plays_again_after_its_end(kills):
+    pole = ready()
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    for at_ms, away_s in sorted(kills):
+        pole.run_until(NOON + timedelta(milliseconds=at_ms))
+        pole.kill(away_s)
+    pole.run_until(NOON + timedelta(minutes=12))
+    for one in MORNING:
+        assert len(pole.ends(one.id)) == 1, one.id
+    for one in pole.journal:
+        if one.kind == "play_start":
+            (end,) = pole.ends(one.broadcast)
+            assert one.seq < end.seq
+    assert [one.seq for one in pole.journal] == list(range(1, len(pole.journal) + 1))
+
+
+def test_a_start_without_an_end_is_unknown_after_a_kill():
+    pole = ready()
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    pole.run_for(35)
+    pole.kill(1)
+    pole.run_for(300)
+    (end,) = pole.ends("a")
+    assert (end.kind, end.data["state"], end.data["reason"]) == ("play_end", "unknown", "crash")
+    assert pole.ends("p")[0].data["state"] == "played"
+
+
+def test_what_passed_while_the_power_was_off_is_missed_for_power():
+    pole = ready()
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    pole.run_for(5)
+    pole.kill(3600)
+    pole.run_for(2)
+    assert [pole.ends(one.id)[0].data["reason"] for one in MORNING] == ["power"] * 3
+    assert not pole.heard
+
+
+def test_a_node_back_before_the_latest_start_joins():
+    pole = ready()
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS), lengths=LENGTHS)))
+    pole.run_for(5)
+    pole.kill(35)
+    pole.run_for(60)
+    assert [(one.recording, one.to_ms) for one in pole.heard] == [(NEWS, 20_000)]
+    assert 9_900 <= pole.heard[0].from_ms <= 12_000
+
+
+def test_orders_and_trust_are_held_over_a_kill():
+    pole = ready()
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    pole.kill(3)
+    assert pole.state.order is not None
+    assert pole.state.trust.policies
+    pole.run_for(200)
+    assert pole.ends("a")[0].data["state"] == "played"
+
+
+def test_without_the_time_nothing_scheduled_airs():
+    pole = ready()
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    pole.clock_error_s = None
+    pole.kill(3, machine="m2")
+    assert pole.state.time_state is TimeState.UNTRUSTED
+    pole.run_for(300)
+    assert not pole.heard
+    pole.clock_error_s = 0.01
+    pole.run_for(5)
+    assert {pole.ends(one.id)[0].data["reason"] for one in MORNING} == {"clock"}
+
+
+def test_the_time_survives_a_restart_of_the_program():
+    pole = ready()
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    pole.run_for(1)
+    pole.clock_error_s = None
+    pole.kill(3)
+    pole.run_for(300)
+    assert pole.ends("a")[0].data["state"] == "played"
+
+
+def test_the_time_survives_a_restart_of_a_machine_that_keeps_it():
+    pole = ready(has_rtc=True)
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    pole.run_for(1)
+    pole.clock_error_s = None
+    pole.kill(3, machine="m2")
+    assert pole.state.time_state is TimeState.HOLDOVER
+    pole.run_for(300)
+    assert pole.ends("a")[0].data["state"] == "played"
+
+
+def test_a_clock_at_1970_is_not_believed():
+    pole = ready(has_rtc=True)
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    pole.run_for(1)
+    pole.now -= timedelta(days=56 * 365)
+    pole.kill(3, machine="m2")
+    assert pole.state.time_state is TimeState.UNTRUSTED
+    pole.run_for(300)
+    assert not pole.heard
+
+
+def test_time_that_becomes_unknown_silences_what_airs():
+    pole = ready()
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    pole.run_for(32)
+    pole.clock_error_s = None
+    pole.run_for(5)
+    assert not pole.playing
+    pole.clock_error_s = 0.01
+    pole.run_for(5)
+    assert pole.ends("a")[0].data["reason"] == "clock"
+
+
+def test_a_step_forward_fires_nothing_past_its_latest_start():
+    pole = ready()
+    pole.receive(by_server(order(*(
+        broadcast(f"b{number}", SOON + timedelta(seconds=60 * number), OTHER, latest_s=10) for number in range(20)),
+        lengths=LENGTHS)))
+    pole.run_for(5)
+    pole.now += timedelta(minutes=15)
+    pole.run_for(600)
+    assert len(pole.heard) <= 6
+    for number in range(20):
+        assert len(pole.ends(f"b{number}")) == 1
+    assert [pole.ends(f"b{number}")[0].data.get("reason") for number in range(3)] == ["clock"] * 3
+
+
+def test_a_step_backward_repeats_nothing():
+    pole = ready()
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    pole.run_for(300)
+    heard = list(pole.heard)
+    pole.now -= timedelta(minutes=4)
+    pole.run_for(600)
+    assert pole.heard == heard
+    assert [len(pole.ends(one.id)) for one in MORNING] == [1, 1, 1]
+
+
+@given(st.lists(st.tuples(st.integers(1, 120), st.sampled_from((-86_400, -300, -45, -3, 3, 45, 300, 86_400))),
+                min_size=1, max_size=5))
+@settings(max_examples=40, deadline=None)
+def test_however_the_clock_jumps_nothing_repeats_or_bursts(jumps):
+    pole = ready()
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    for wait_s, jump_s in jumps:
+        pole.run_for(wait_s)
+        pole.now += timedelta(seconds=jump_s)
+    pole.run_for(300)
+    for one in MORNING:
+        assert len(pole.ends(one.id)) <= 1
+    heard = sum(one.to_ms - one.from_ms for one in pole.heard)
+    assert heard <= 2 * sum(LENGTHS[item.recordings["vi"]] for one in MORNING for item in one.items)
+
+
+def test_a_player_that_breaks_off_loses_the_item_and_the_next_goes_on():
+    pole = ready()
+    pole.receive(by_server(order(MORNING[0], lengths=LENGTHS)))
+    pole.run_for(35)
+    (one,) = pole.playing.values()
+    pole.playing.clear()
+    pole.take(CueEnded(one.cue.id, one.at, 5000, 0.5, 0.1, False, "the decoder died"))
+    pole.run_for(60)
+    (end,) = pole.ends("a")
+    assert (end.data["state"], end.data["heard_ms"], end.data["reason"]) == ("partial", 15_000, "player")
+    assert pole.entries("fault")[0].data["what"] == "player"
+
+
+def test_a_player_that_says_nothing_leaves_the_end_unknown():
+    pole = ready()
+    pole.receive(by_server(order(MORNING[2], lengths=LENGTHS)))
+    pole.run_for(119.5)
+    pole.playing.clear()
+    pole.run_for(60)
+    (end,) = pole.ends("b")
+    assert (end.data["state"], end.data["reason"]) == ("unknown", "no_evidence")
+
+
+def test_sound_that_comes_late_shifts_what_follows_and_is_told():
+    pole = ready(start_late_s=0.2)
+    pole.receive(by_server(order(MORNING[0], lengths=LENGTHS)))
+    pole.run_for(80)
+    (end,) = pole.ends("a")
+    assert end.data["state"] == "played"
+    assert end.data["start_error_ms"] == 200
+    assert [one.to_ms - one.from_ms for one in pole.heard] == [20_000, 10_000]
+
+
+def test_an_order_past_its_expiry_still_airs_and_alarms():
+    pole = ready()
+    pole.receive(by_server(order(broadcast("b1", SOON, NEWS), lengths=LENGTHS,
+                                 expires=NOON + timedelta(seconds=10))))
+    pole.run_for(200)
+    assert pole.ends("b1")[0].data["state"] == "played"
+    assert [one.data["what"] for one in pole.entries("fault")] == ["order_expired"]
+
+
+def test_a_new_machine_learns_the_time_from_ntp_alone():
+    pole = Pole(Commune(), clock_error_s=None)
+    assert pole.state.time_state is TimeState.UNTRUSTED
+    pole.clock_error_s = 0.02
+    pole.run_for(2)
+    assert pole.state.time_state is TimeState.TRUSTED
+    assert pole.entries("clock")[-1].data["source"] == "system"
