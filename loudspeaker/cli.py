@@ -13,7 +13,9 @@ from rich.table import Table
 from sqlmodel import Session, col, select
 
 from loudspeaker import serving
+from loudspeaker.approvals import command
 from loudspeaker.conductor.opening import open_house, utc_now
+from loudspeaker.demo.command import demo
 from loudspeaker.doctor import examine
 from loudspeaker.errors import InvalidError, LoudspeakerError
 from loudspeaker.nodes.models import Node, NodeState
@@ -28,6 +30,7 @@ user_app = typer.Typer(help="Accounts.", no_args_is_help=True)
 node_app = typer.Typer(help="Loudspeaker nodes.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(node_app, name="node")
+app.add_typer(command.app, name="approve")
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 TOKEN_VARIABLE = "LOUDSPEAKER_TOKEN"  # noqa: S105 a name
@@ -119,6 +122,9 @@ def node_add(
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(told["config"])
     Console().print(f"{told['id']}: {target}")
+
+
+app.command()(demo)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What nodes fetch by their token: approved sounds, the statements that approve them, and the trust documents."""
+"""What nodes fetch by their token: approved sounds, and the statements that approve them."""
 
 from typing import Annotated, Any
 
@@ -7,14 +7,11 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from sqlmodel import col, select
 
 from firmware_bridge.contract import envelope
-from firmware_bridge.contract.documents import TrustBundle
 from loudspeaker.api.deps import CurrentNode, HouseDep, Reading
 from loudspeaker.api.ranges import rendition_response
 from loudspeaker.approvals import service
 from loudspeaker.bulletins.models import Recording, RecordingState
 from loudspeaker.errors import NotFoundError
-from loudspeaker.places.models import Place
-from loudspeaker.trust.service import trust_bundle
 
 router = APIRouter(tags=["nodes"])
 
@@ -45,9 +42,3 @@ def statements(sha256: Sha256, _node: CurrentNode, session: Reading) -> list[dic
     if not found:
         raise NotFoundError
     return [envelope.to_dict(one) for one in found]
-
-
-@router.get("/nodes/me/trust")
-def trust(node: CurrentNode, session: Reading) -> TrustBundle:
-    """Trust root, approver list, and the signed policies from the top place down to the node's own."""
-    return trust_bundle(session, session.get_one(Place, node.place_id))

@@ -20,6 +20,7 @@ from schedules.hours import DAY, at_wall
 
 HEALTH_S = 5
 SWEEP_S = 30
+TIDY_S = 60
 EXPAND_S = 3600
 log = structlog.get_logger("jobs")
 
@@ -50,6 +51,7 @@ def start(house: House, clock: AlarmClock | None = None) -> Jobs:
     rounds = Rounds(house, house.bridge)
     jobs.clock.every(HEALTH_S, "health", _kept_alive(rounds.health))
     jobs.clock.every(SWEEP_S, "sweep", _kept_alive(rounds.sweep))
+    jobs.clock.every(TIDY_S, "recordings", _kept_alive(house.processing.sweep))
     jobs.clock.every(EXPAND_S, "expand", publisher.outdated)
     _at_midnight(jobs)
     house.nudge = publisher.outdated

@@ -96,6 +96,7 @@ class Processing:
     def start(self) -> None:
         """Clear what a crash left half-made, and take up what it interrupted, however long ago."""
         self._store.sweep()
+        self._forget_orphans((self._now() - LEFT_BEHIND).timestamp())
         shutil.rmtree(self._data / "work", ignore_errors=True)
         with self._database.read() as session:
             interrupted = [one.id for one in recordings.unfinished(session)]
@@ -134,7 +135,6 @@ class Processing:
             waiting = [(one.id, one.deadline_at <= now) for one in recordings.unfinished(session)]
             wanted = uploads.wanted_paths(session)
         self._folder.sweep(wanted, (now - LEFT_BEHIND).timestamp())
-        self._forget_orphans((now - LEFT_BEHIND).timestamp())
         for recording_id, overdue in waiting:
             if not overdue:
                 self.take(recording_id)
@@ -228,12 +228,11 @@ class Processing:
 
     def _forget_orphans(self, older_than: float) -> None:
         """Renditions whose recording was never stored, because the commit failed."""
-        for file in self._store.root.glob(f"*/*{self._store.suffix}"):
-            if file.stat().st_mtime >= older_than:
-                continue
-            with self._database.read() as session:
-                wanted = session.exec(select(Recording.id).where(col(Recording.sha256) == file.stem).limit(1)).first()
-            if wanted is None:
+        kept = list(self._store.root.glob(f"*/*{self._store.suffix}"))
+        with self._database.read() as session:
+            wanted = set(session.exec(select(Recording.sha256).where(col(Recording.sha256).is_not(None))))
+        for file in kept:
+            if file.stem not in wanted and file.stat().st_mtime < older_than:
                 self._store.remove(file.stem)
 
 
