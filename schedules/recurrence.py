@@ -144,11 +144,11 @@ def _walls(rule: Rule, first: datetime, zone: ZoneInfo, start: datetime, end: da
 
 
 def _nearer(rule: Rule, first: datetime, start: datetime) -> datetime:
-    """`first` moved ahead by whole periods to shortly before `start`, so that years gone by are not counted through."""
+    """`first` moved ahead by whole periods, not past `start`, so that years gone by are not counted through."""
     if rule.count is not None or rule.frequency not in _WHOLE_DAYS:
         return first
     period = timedelta(days=_WHOLE_DAYS[rule.frequency] * rule.interval)
-    return first + max(0, (start - first - 8 * DAY) // period) * period
+    return first + max(0, (start - first) // period) * period
 
 
 def _until_wall(rule: Rule, zone: ZoneInfo) -> datetime:

@@ -73,6 +73,12 @@ def test_a_new_day_brings_new_sessions_though_the_frame_goes_on():
     assert slot(airing("new", local("12:00"), 60), existing, night_watch, after="23:30") == local("00:00", 16)
 
 
+def test_a_session_over_midnight_counts_on_the_day_on_which_it_begins():
+    night_watch = Policy("xa", (TimeFrame(time(0), time(0)),), (), timedelta(minutes=45), 1)
+    existing = {"n1": [airing("a", local("10:00"), 60), airing("b", local("00:03", 16), 60)]}
+    assert slot(airing("new", local("12:00"), 300), existing, night_watch, after="23:50") == local("00:04", 16)
+
+
 def test_an_emergency_only_needs_silence():
     emergency = airing("e", local("12:00"), 60, air_class=EMERGENCY)
     assert slot(emergency, {"n1": [airing("a", local("03:00"), 60)]}, after="03:00") == local("03:01")
