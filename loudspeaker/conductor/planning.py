@@ -192,14 +192,15 @@ class _Trial:
         del self.check.problems[MOST_TOLD:], self.check.preemptions[MOST_TOLD:]
 
     def _policies(self) -> dict[str, Policy]:
-        """The policy of each node, one object for all nodes of a place; without one only an emergency may air."""
+        """The policy of each node, one object for all under the same; without any only an emergency may air."""
         signed = signed_policies(self.session)
-        by_path = {path: policy_on(signed, path.strip("/").split("/")) for path in {one.path for one in self.reached}}
-        without = [pole for pole in self.reached if by_path[pole.path] is None]
+        held = {pole.id: tuple(place for place in pole.path_ids if place in signed) for pole in self.reached}
+        effective = {places: policy_on(signed, places) for places in set(held.values())}
+        without = [pole for pole in self.reached if not held[pole.id]]
         if without and self.draft.air_class != AirClass.EMERGENCY:
             self.check.problems.append(Notice(NO_POLICY, SENTENCES[NO_POLICY], {"node": _named(without)}, None,
                                               tuple(pole.id for pole in without)))
-        return {pole.id: policy for pole in self.reached if (policy := by_path[pole.path]) is not None}
+        return {node: policy for node, places in held.items() if (policy := effective[places]) is not None}
 
     def _violations(self, new: Sequence[Airing], here: Sequence[Pole], policies: Mapping[str, Policy]) -> None:
         alike: dict[tuple[int, frozenset[str]], list[Pole]] = {}
