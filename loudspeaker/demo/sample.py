@@ -1,0 +1,177 @@
+"""Fills an empty installation with the sample commune, through the same services that the pages use."""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import Session
+
+from firmware_bridge.bridge.broker import EmbeddedNats
+from firmware_bridge.contract import envelope, keys, strictjson
+from firmware_bridge.contract.documents import Policy, RecordingStatement
+from loudspeaker.approvals import hearing
+from loudspeaker.approvals import keys as signing_keys
+from loudspeaker.approvals import service as approvals
+from loudspeaker.bulletins.models import Recording, RecordingState
+from loudspeaker.bulletins.service import BulletinText, create_bulletin
+from loudspeaker.conductor import poles, trust
+from loudspeaker.conductor.house import House
+from loudspeaker.conductor.policies import sign_policy
+from loudspeaker.conductor.setup import FirstRun, set_up
+from loudspeaker.conductor.speaking import speak_bulletin
+from loudspeaker.demo import script
+from loudspeaker.errors import UnavailableError
+from loudspeaker.places import policies
+from loudspeaker.places.models import Place
+from loudspeaker.places.service import change_place, places_seen_by
+from loudspeaker.users import service as users
+from loudspeaker.users import tokens
+from loudspeaker.users.access import Actor, actor_for
+from loudspeaker.users.first_run import setup_code
+from loudspeaker.users.models import Role, User
+
+SPEAKING_SECONDS = 120.0
+HEARD_BEFORE = timedelta(hours=1)
+"""The sample approver has listened an hour before the demo begins."""
+GAP_MS = 500
+
+
+@dataclass
+class Sample:
+    """The commune as it was made: its place, people by login (all with `password`), and the poles' files by node id."""
+
+    commune: Place
+    villages: dict[str, Place]
+    people: dict[str, User]
+    password: str
+    configs: dict[str, Path]
+    village_head_link: str
+    recordings: dict[str, Recording]
+    editor_token: str
+    """Lets the demo save programmes as the sample editor."""
+
+
+def make_sample(house: House, folder: Path, broker_port: int) -> Sample:
+    """Everything but the morning's programmes. `folder` takes the poles' configuration files."""
+    house.broker = EmbeddedNats(house.settings.data / "broker", house.site, house.settings.broker_host, broker_port)
+    password = f"loa-{secrets.token_hex(3)}-{secrets.token_hex(3)}"
+    commune, people = _set_up(house, password)
+    with house.database.work() as session:
+        admin = _actor(session, house, people["quantri"])
+        villages = {place.name: place for place in places_seen_by(session, admin) if place.id != commune.id}
+        for village in script.VILLAGES:
+            latitude, longitude = village.where
+            change_place(session, admin, house.now(), villages[village.name].id, latitude=latitude,
+                         longitude=longitude)
+        configs = dict(_add_poles(session, house, admin, villages, folder))
+        link = _village_head(session, house, admin, villages["Đồng Tâm"])
+    key = _signing_key(house, people, commune)
+    _sign_policy(house, people["lanh"], commune, key)
+    recordings = _recordings(house, people, commune, key)
+    with house.database.work() as session:
+        _, token = tokens.make_token(session, _actor(session, house, people["hoa"]), house.now(), "demo")
+    return Sample(commune, villages, people, password, configs, link, recordings, token)
+
+
+def morning_programmes(sample: Sample, begins: datetime) -> list[dict[str, Any]]:
+    """The morning's programmes as the API takes them, the first at `begins`."""
+    everywhere = [{"kind": "place", "id": sample.commune.id}]
+    return [{
+        "place_id": sample.commune.id, "title": slot.title, "air_class": slot.air_class,
+        "first_start": (begins + timedelta(seconds=slot.after_s)).isoformat(),
+        "items": [{"recordings": {"vi": sample.recordings[piece].id}, "gap_ms": GAP_MS} for piece in slot.pieces],
+        "targets": [{"kind": "place", "id": sample.villages[name].id} for name in slot.villages] or everywhere,
+    } for slot in script.MORNING]
+
+
+def _set_up(house: House, password: str) -> tuple[Place, dict[str, User]]:
+    with house.database.read() as session:
+        house.setup_code = setup_code(session)
+    first, *others = script.PEOPLE
+    villages = "\n".join(village.name for village in script.VILLAGES)
+    commune, admin = set_up(house, house.setup_code or "", FirstRun(
+        script.COMMUNE, script.IDENTIFIER, first.name, first.login, password, villages, script.PHONE))
+    people = {first.login: admin}
+    with house.database.work() as session:
+        for person in others:
+            people[person.login] = users.create_user(
+                session, _actor(session, house, admin), house.now(), person.name, Role(person.role), commune.id,
+                person.login, password, script.PHONE)
+    return commune, people
+
+
+def _add_poles(session: Session, house: House, admin: Actor, villages: dict[str, Place],
+               folder: Path) -> Iterable[tuple[str, Path]]:
+    for village in script.VILLAGES:
+        for pole in village.poles:
+            made = poles.add_node(session, house, admin, villages[village.name].id, pole.name, location=pole.location)
+            path = folder / made.filename
+            path.write_text(made.config)
+            path.chmod(0o600)
+            yield made.node.id, path
+
+
+def _village_head(session: Session, house: House, admin: Actor, village: Place) -> str:
+    head = users.create_user(session, admin, house.now(), "Triệu Văn Phú", Role.VILLAGE_HEAD, village.id,
+                             phone=script.PHONE)
+    _, secret = tokens.make_link(session, _actor(session, house, users.user_to_see(session, admin, admin.user.id)),
+                                 house.now(), head.id)
+    return f"/l/{secret}"
+
+
+def _signing_key(house: House, people: dict[str, User], commune: Place) -> Ed25519PrivateKey:
+    key = keys.new_key()
+    public = keys.public_to_base64(key)
+    with house.database.work() as session:
+        approver = _actor(session, house, people["lanh"])
+        said = strictjson.dumps({"user": approver.user.id, "public_key": public})
+        proof = envelope.to_dict(envelope.sign(signing_keys.PROOF_TYPE, said, key))
+        made = signing_keys.register_key(session, approver, house.now(), signing_keys.NewKey(public, proof))
+        trust.list_key(session, house, _actor(session, house, people["quantri"]), made.id, commune.id)
+    return key
+
+
+def _sign_policy(house: House, approver: User, commune: Place, key: Ed25519PrivateKey) -> None:
+    """The sample's own policy, so that the demo works at any hour: open all day, many sessions."""
+    fields = {"frames": [{"start": "00:00", "end": "24:00"}], "quiet_hours": [], "longest_session_minutes": 24 * 60,
+              "sessions_per_day": 1000, "volume_cap": 100}
+    with house.database.work() as session:
+        actor = _actor(session, house, approver)
+        draft = policies.propose(session, actor, house.now(), house.site, commune.id, fields)
+        signed = envelope.sign(Policy.TYPE, draft.payload, key)
+        sign_policy(session, house, actor, commune.id, envelope.to_dict(signed))
+
+
+def _recordings(house: House, people: dict[str, User], commune: Place, key: Ed25519PrivateKey) -> dict[str, Recording]:
+    """Every piece spoken by the machine, levelled, and approved by the sample approver."""
+    made: dict[str, str] = {}
+    with house.database.work() as session:
+        editor = _actor(session, house, people["hoa"])
+        for piece in script.PIECES:
+            text = BulletinText(piece.title, piece.kind, "Bầu cử", piece.air_class, piece.text)
+            bulletin = create_bulletin(session, editor, house.now(), commune.id, text)
+            made[piece.key] = speak_bulletin(session, house, editor, house.now(), bulletin.id,
+                                             with_chime=piece.key == "greeting").id
+    house.processing.wait(SPEAKING_SECONDS)
+    return {name: _approve(house, people["lanh"], recording_id, key) for name, recording_id in made.items()}
+
+
+def _approve(house: House, approver: User, recording_id: str, key: Ed25519PrivateKey) -> Recording:
+    with house.database.work() as session:
+        actor, now = _actor(session, house, approver), house.now()
+        recording = session.get_one(Recording, recording_id)
+        if recording.state != RecordingState.READY or recording.duration_ms is None or recording.statement is None:
+            raise UnavailableError("The sample bulletins could not be spoken: %(why)s.",
+                                   why=recording.error_code or "time-out")
+        hearing.open_hearing(session, actor, now - HEARD_BEFORE, recording)
+        hearing.note_heard(session, actor, now, recording_id, [(0, recording.duration_ms)])
+        signed = envelope.sign(RecordingStatement.TYPE, recording.statement, key)
+        return approvals.approve(session, actor, now, recording_id, envelope.to_dict(signed)).recording
+
+
+def _actor(session: Session, house: House, user: User) -> Actor:
+    return actor_for(session, user, house.now())
