@@ -73,7 +73,8 @@ class Endpoint:
 
     def address_for(self, user: BrokerUser) -> Address:
         """How `user` joins from this machine; a broker that listens everywhere is joined over loopback."""
-        return Address(LOOPBACK.get(self.host, self.host), self.port, user.username, user.password, user.client_id, self.tls, self.ca)
+        host = LOOPBACK.get(self.host, self.host)
+        return Address(host, self.port, user.username, user.password, user.client_id, self.tls, self.ca)
 
 
 class Broker(Protocol):

@@ -140,6 +140,13 @@ def _can_bind(endpoint: Endpoint) -> bool:
     return True
 
 
+def log_from(files: NatsFiles, mark: int) -> str:
+    """The first 16 KiB logged after `mark`: what a broker says of itself when it starts."""
+    with files.log.open("rb") as log:
+        log.seek(mark)
+        return log.read(16384).decode(errors="replace")
+
+
 def _explain(log: str, endpoint: Endpoint) -> None:
     if "address already in use" in log:
         raise PortTaken(endpoint.host, endpoint.port)

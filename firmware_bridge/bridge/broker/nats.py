@@ -21,6 +21,7 @@ from firmware_bridge.bridge.broker.base import (
     checked_users,
 )
 from firmware_bridge.bridge.broker.nats_config import NatsFiles, TlsFiles, render
+from firmware_bridge.bridge.broker.nats_limits import Keeper, bound_store
 
 RELOAD_S = 15.0
 RESTART_S = (0.2, 5.0)
@@ -42,6 +43,7 @@ class EmbeddedNats:
         self._tls = tls
         self._endpoint = Endpoint(host, port, tls is not None, tls.ca if tls else None)
         self._users: tuple[BrokerUser, ...] = ()
+        self._keeper = Keeper()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._settled = threading.Event()
@@ -133,18 +135,27 @@ class EmbeddedNats:
                     host = self._endpoint.host
                     self._endpoint = Endpoint(host, process.free_port(host), self._endpoint.tls, self._endpoint.ca)
                 self._write_config()
+                mark = process.log_size(self._files)
                 try:
                     self._child = process.launch(program, self._files, self._endpoint)
                 except PortTaken:
                     if self._chosen_port or self._settled.is_set() or attempt == 4:
                         raise
                 else:
+                    self._bound(self._child, mark)
                     return self._child
         raise AssertionError("unreachable")
 
+    def _bound(self, child: "subprocess.Popen[bytes]", mark: int) -> None:
+        try:
+            bound_store(self._keeper, self._endpoint, process.log_from(self._files, mark))
+        except BrokerRefused:
+            process.end(child)
+            raise
+
     def _write_config(self) -> None:
         """Replace the configuration in one step; it is never readable by others, nor half written."""
-        text = render(self._site, self._users, self._endpoint.host, self._endpoint.port, self._files, self._tls)
+        text = render(self._site, self._users, self._endpoint, self._files, self._tls, self._keeper)
         handle, name = tempfile.mkstemp(dir=self._files.directory, prefix="nats.conf.")
         with os.fdopen(handle, "w", encoding="utf-8") as config:
             config.write(text)

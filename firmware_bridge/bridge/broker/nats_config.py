@@ -1,7 +1,7 @@
 """The embedded NATS server's configuration, as text.
 
 NATS bridges MQTT topics to its own subjects, `/` becoming `.`; rights are written as literal subjects. Its own
-protocol is of no use to us: the listener stands on a random loopback port and no user may log in there.
+protocol is of no use to us: the listener stands on a random loopback port and only the keeper of the limits may log in.
 """
 
 import json
@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_bridge.bridge.broker.base import BrokerUser
+from firmware_bridge.bridge.broker.base import BrokerUser, Endpoint
+from firmware_bridge.bridge.broker.nats_limits import Keeper
 from firmware_bridge.contract import topics
 
 MAX_PAYLOAD = 5 * 1024 * 1024
 """Bytes: an envelope's 4 MiB and some."""
 STORE = "128MB"
-"""NATS's MQTT writes about 700 bytes for each connected client, and refuses logins when it cannot."""
+"""More than all limits of `nats_limits` together: NATS refuses logins when its store is full."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class NatsFiles:
         return self.directory / "nats-store"
 
 
-def render(site: str, users: Iterable[BrokerUser], host: str, port: int, files: NatsFiles,
-           tls: TlsFiles | None) -> str:
+def render(site: str, users: Iterable[BrokerUser], endpoint: Endpoint, files: NatsFiles, tls: TlsFiles | None,
+           keeper: Keeper) -> str:
     """The whole configuration file."""
     secure = f", tls {{ cert_file: {_text(tls.certificate)}, key_file: {_text(tls.key)} }}" if tls else ""
     lines = [
@@ -68,8 +69,9 @@ def render(site: str, users: Iterable[BrokerUser], host: str, port: int, files: 
         "logfile_max_num: 3",
         f"pid_file: {_text(files.pid)}",
         f"jetstream {{ store_dir: {_text(files.store)}, max_mem: 16MB, max_file: {STORE} }}",
-        f"mqtt {{ host: {_text(host)}, port: {port}, reject_qos2_publish: true{secure} }}",
+        f"mqtt {{ host: {_text(endpoint.host)}, port: {endpoint.port}, reject_qos2_publish: true{secure} }}",
         "authorization { users = [",
+        keeper.rendered(),
         *(_user(one, site) for one in users),
         "] }",
         "",
