@@ -41,6 +41,7 @@ function listen(): void {
       heard(event as MessageEvent<string>);
       refresh([topic]);
     });
+  source.addEventListener("hello", (event) => heard(event as MessageEvent<string>));
   source.addEventListener("open", () => {
     clearTimeout(lost);
     lost = undefined;
