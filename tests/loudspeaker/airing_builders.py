@@ -1,4 +1,4 @@
-"""What tests of planning and airing are made of: signed policies, approved recordings, programmes, and a node's words."""
+"""What tests of planning and airing are made of: policies, approved recordings, programmes, and a node's words."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ class NodeVoice:
     texts: list[str] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
 
-    def write(self, kind: str, at: datetime, broadcast: str | None = None, recording: str | None = None,
+    def write(self, kind: str, at: datetime, /, broadcast: str | None = None, recording: str | None = None,
               **data: Any) -> Entry:
         """One more entry of its journal."""
         told = {"seq": len(self.texts) + 1, "at": write_instant(at), "kind": kind, "data": data}

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlmodel import select
 
-from firmware_bridge.contract import envelope, keys, trust
+from firmware_bridge.contract import envelope, keys
 from firmware_bridge.contract.documents import RunningOrder
 from loudspeaker.conductor.expand import expand
 from loudspeaker.conductor.ingest import ingest

@@ -1,6 +1,5 @@
 """Programmes over the API: checked, refused with what stands against them, saved, changed, ended."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,7 +40,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(app: FastAPI, house: House) -> Iterator[Desk]:
+def desk(app: FastAPI, house: House) -> Desk:
     with house.database.work() as session:
         commune = a_commune(session)
         nodes = [a_node(session, a_village(session, commune, name), name) for name in ("Đồng Tâm", "Tân Bắc")]
@@ -50,7 +49,7 @@ def desk(app: FastAPI, house: House) -> Iterator[Desk]:
         author = an_actor(session, Role.EDITOR, commune)
         short = an_approved_recording(session, commune, author, "Tin trong xã", seconds=300)
         urgent = an_approved_recording(session, commune, author, "Cầu treo", seconds=30, air_class=1)
-    yield Desk(a_client(app, editor), commune, nodes, short, urgent)
+    return Desk(a_client(app, editor), commune, nodes, short, urgent)
 
 
 def test_a_programme_is_saved_and_expanded_over_eight_days(desk: Desk, house: House) -> None:
