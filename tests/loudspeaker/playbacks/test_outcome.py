@@ -20,9 +20,10 @@ def entries(draw: st.DrawFn) -> tuple[str, Entry]:
     journal, seq = draw(st.sampled_from(["j1", "j2"])), draw(st.integers(1, 8))
     kind = ["play_start", "preempted", "resumed", "play_end", "play_missed", "play_end", "clock", "play_end"][seq - 1]
     heard = seq * 1000 + (500 if journal == "j2" else 0)
-    data: dict[str, Any] = {"play_end": {"state": ["played", "partial", "unknown"][seq % 3], "heard_ms": heard, "planned_ms": 60_000},
-            "play_missed": {"reason": "power"}}.get(kind, {})
-    return journal, Entry(seq=seq, at=START + timedelta(seconds=seq), kind=kind, broadcast="b", data=data)
+    said: dict[str, dict[str, Any]] = {
+        "play_end": {"state": ["played", "partial", "unknown"][seq % 3], "heard_ms": heard, "planned_ms": 60_000},
+        "play_missed": {"reason": "power"}}
+    return journal, Entry(seq=seq, at=START + timedelta(seconds=seq), kind=kind, broadcast="b", data=said.get(kind, {}))
 
 
 def outcome_of(said: list[tuple[str, Entry]], start: Outcome | None = None) -> Outcome:
