@@ -123,6 +123,8 @@ class Desk:
 
     def close(self) -> None:
         """Fall silent and end."""
+        if self._closing.is_set():
+            return
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(1.0)
@@ -231,7 +233,8 @@ class Desk:
     def _end(self, voice: _Voice, reports: list[CueStarted | CueEnded]) -> None:
         started = None if voice.first is None else self._origin + voice.first / self._rate
         rms = math.sqrt(voice.energy / voice.out) / FULL_SCALE if voice.out else 0.0
-        whole = voice.out >= voice.frames - WHOLE_WITHIN_S * self._rate
+        slack = WHOLE_WITHIN_S if voice.decoder.finished else BLOCK_S
+        whole = voice.out > 0 and voice.out >= voice.frames - slack * self._rate
         error = None if voice.out or voice.stops is not None else "the decoder gave no sound"
         reports.append(CueEnded(voice.cue.id, started, voice.out * 1000 // self._rate, voice.peak / FULL_SCALE, rms,
                                 whole, error))
