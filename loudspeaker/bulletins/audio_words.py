@@ -22,6 +22,7 @@ AUDIO_WORDS: Final[dict[str, tuple[str, str]]] = {
     "empty_file": (marked("The file is empty."), _ANOTHER),
     "engine_missing": (marked("A program that the server needs for sound is missing."),
                        marked("Tell the technician to install it; then press Try again.")),
+    "engine_stopped": (marked("The program that reads the sound was stopped before it had finished."), _TECHNICIAN),
     "not_audio": (marked("This file is not a sound recording."), _AS_MP3),
     "original_gone": (marked("The uploaded file is no longer there."), marked("Upload the file once more.")),
     "playlist": (marked("This file is only a list of other files, it holds no sound of its own."), _PLAYLIST),

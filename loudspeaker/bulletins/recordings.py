@@ -15,8 +15,8 @@ from loudspeaker.users.access import Actor
 
 VALIDITY = timedelta(days=365)
 """How long an approval holds from the moment the recording is ready."""
-WORTH_ANOTHER_TRY = frozenset({"cancelled", "disk_full", "engine_missing", "speech_failed", "storage_failed",
-                               "timed_out"})
+WORTH_ANOTHER_TRY = frozenset({"cancelled", "disk_full", "engine_missing", "engine_stopped", "speech_failed",
+                               "storage_failed", "timed_out"})
 """Failures that say nothing against the sound itself; the original is kept for a second try."""
 LANGUAGE_LETTERS = range(2, 4)
 SPOKEN_SUFFIX = ".txt"
