@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI, Request
 from loudspeaker import api, web
 from loudspeaker.api import errors
 from loudspeaker.api.headers import SecurityHeaders
+from loudspeaker.conductor import jobs
 from loudspeaker.conductor.connecting import connect
 from loudspeaker.conductor.opening import open_house, utc_now
 from loudspeaker.settings import Settings
@@ -40,11 +41,12 @@ def create_app(settings: Settings, now: Callable[[], datetime] = utc_now, connec
             with house.database.read() as session:
                 house.setup_code = setup_code(session)
             app.state.house = house
-            if connected:
-                parts.enter_context(connect(house))
-            parts.callback(house.hub.close)
             parts.callback(house.processing.close)
             await to_thread.run_sync(house.processing.start)
+            if connected:
+                parts.enter_context(connect(house))
+                parts.callback(jobs.start(house).stop)
+            parts.callback(house.hub.close)
             yield
 
     app = FastAPI(title=TITLE, lifespan=lifespan, openapi_url=OPENAPI, docs_url=None, redoc_url=None)

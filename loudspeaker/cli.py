@@ -13,7 +13,7 @@ from rich.table import Table
 from sqlmodel import Session, col, select
 
 from loudspeaker import serving
-from loudspeaker.approvals import command
+from loudspeaker.approvals.command import app as approve_app
 from loudspeaker.conductor.opening import open_house, utc_now
 from loudspeaker.demo.command import demo
 from loudspeaker.doctor import examine
@@ -30,7 +30,8 @@ user_app = typer.Typer(help="Accounts.", no_args_is_help=True)
 node_app = typer.Typer(help="Loudspeaker nodes.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(node_app, name="node")
-app.add_typer(command.app, name="approve")
+app.add_typer(approve_app, name="approve")
+app.command()(demo)
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 TOKEN_VARIABLE = "LOUDSPEAKER_TOKEN"  # noqa: S105 a name
@@ -110,7 +111,8 @@ def node_add(
     if not token:
         _fail(f"{TOKEN_VARIABLE} is not set.", "Make a personal token on your account's page.")
     try:
-        answer = httpx.post(f"{server.rstrip('/')}/api/v1/nodes", timeout=TIMEOUT_S,
+        # our own server is on this machine or its network: no proxy is asked
+        answer = httpx.post(f"{server.rstrip('/')}/api/v1/nodes", timeout=TIMEOUT_S, trust_env=False,
                             headers={"Authorization": f"Bearer {token}"},
                             json={"name": name, "place_id": place, "volume": volume})
     except httpx.HTTPError as error:
@@ -122,9 +124,6 @@ def node_add(
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(told["config"])
     Console().print(f"{told['id']}: {target}")
-
-
-app.command()(demo)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from loudspeaker.conductor.health import BROKER_GRACE, broker_back, broker_lost,
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.intake import Intake
 from loudspeaker.conductor.publish import Publisher
+from loudspeaker.conductor.rights import keep_fresh
 from loudspeaker.errors import UnavailableError
 from loudspeaker.playbacks.closing import close_not_held
 from schedules.clock import AlarmClock, WallAlarmClock
@@ -51,6 +52,7 @@ def start(house: House, clock: AlarmClock | None = None) -> Jobs:
     rounds = Rounds(house, house.bridge)
     jobs.clock.every(HEALTH_S, "health", _kept_alive(rounds.health))
     jobs.clock.every(SWEEP_S, "sweep", _kept_alive(rounds.sweep))
+    jobs.clock.every(SWEEP_S, "rights", _kept_alive(lambda: keep_fresh(house)))
     jobs.clock.every(TIDY_S, "recordings", _kept_alive(house.processing.sweep))
     jobs.clock.every(EXPAND_S, "expand", publisher.outdated)
     _at_midnight(jobs)

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 
+import structlog
 from sqlmodel import Session, col, select
 
-from firmware_bridge.bridge.broker import BrokerUser
+from firmware_bridge.bridge.broker import BrokerError, BrokerUser
 from firmware_bridge.contract.topics import node_rights
 from loudspeaker.conductor.house import House
 from loudspeaker.database import after_commit
 from loudspeaker.nodes.models import Node
 from loudspeaker.places.models import Place, ZoneNode
+
+log = structlog.get_logger("rights")
 
 
 def broker_users(session: Session, site: str) -> Iterator[BrokerUser]:
@@ -39,8 +42,16 @@ def refresh(house: House) -> None:
             house.broker_users = users
 
 
+def keep_fresh(house: House) -> None:
+    """`refresh` that leaves a broker's failure to the next round: what was stored is stored."""
+    try:
+        refresh(house)
+    except BrokerError as failure:
+        log.error("rights not in force", failure=str(failure))
+
+
 def poles_changed(session: Session, house: House) -> None:
     """After this unit of work: new rights at the broker, new orders, news for open pages."""
-    after_commit(session, lambda: refresh(house))
+    after_commit(session, lambda: keep_fresh(house))
     after_commit(session, house.outdated)
     after_commit(session, lambda: house.hub.announce("nodes"))

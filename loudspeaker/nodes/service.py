@@ -77,7 +77,7 @@ def change_node(session: Session, actor: Actor, now: datetime, node_id: str, *, 
     place = _open_place(session, actor, place_id) if place_id is not None else None
     changes = _set(session, node, name=name, location=location, latitude=latitude, longitude=longitude, volume=volume,
                    languages=languages, place_id=place.id if place else None)
-    record(session, now, actor.user.id, "node.changed", f"node:{node.id}", node.place_id, **changes)
+    record(session, now, actor.user.id, "node.changed", f"node:{node.id}", node.place_id, changes=changes)
     return node
 
 
