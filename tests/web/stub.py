@@ -18,7 +18,7 @@ import uvicorn
 from jinja2 import ChoiceLoader, DictLoader
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from loudspeaker.api.headers import SecurityHeaders
@@ -46,6 +46,8 @@ class Stub:
     announced: list[dict[str, str]] = field(default_factory=list)
     cut_link_after: int | None = None
     """Bytes of an upload after which its next request fails, once."""
+    saved: int = 0
+    saved_goes_to: str = "/done.html"
     news: list[str] = field(default_factory=list)
     """Topics that the event stream tells, each once."""
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -63,7 +65,7 @@ class Stub:
             frame = Frame(section="today", path=request.url.path, place="Sơn Dương", person="Nguyễn Thị Hoa", csrf=CSRF,
                           now=datetime.now(UTC))
             template = environments[language].get_template(request.path_params["name"])
-            return HTMLResponse(template.render(frame=frame, **self.values))
+            return HTMLResponse(template.render(frame=frame, csrf=CSRF, path=frame.path, **self.values))
 
         return SecurityHeaders(Starlette(routes=[
             Mount("/static", PrecompressedFiles(assets)),
@@ -77,6 +79,7 @@ class Stub:
             Route("/api/v1/uploads/{id}", self._append, methods=["HEAD", "PATCH"]),
             Route("/api/v1/recordings/{id}", self._recording),
             Route("/events", self._events),
+            Route("/save", self._save, methods=["POST"]),
             Route("/report", self._report, methods=["POST"]),
             Route("/{name}", page),
         ]))
@@ -140,6 +143,11 @@ class Stub:
                 await asyncio.sleep(0.05)
 
         return StreamingResponse(stream(), media_type="text/event-stream")
+
+    async def _save(self, request: Request) -> Response:
+        self.saved += 1
+        await asyncio.sleep(0.1)
+        return RedirectResponse(self.saved_goes_to, 303)
 
     async def _report(self, request: Request) -> Response:
         async with request.form() as form:

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwri
 
 from firmware_bridge.contract import envelope
 from scripts.build_assets import ASSETS
+from tests.web.chromium import chromium_path
 from tests.web.stub import CSRF, Stub, payload_of, served
 
 SECONDS = 2
@@ -72,6 +73,14 @@ PAGES = {
         {{ ui.countdown(ending, started) }} <span data-remaining="{{ ending.isoformat() }}"></span>
         {% endblock %}{% block scripts %}{{ module("live") }}{% endblock %}""",
     "parts.html": PARTS,
+    "form.html": """{% extends "base.html" %}{% import "components/forms.html" as forms %}
+        {% block title %}Lịch{% endblock %}
+        {% block content %}{{ forms.open("/save", "c", id="programme") }}{{ forms.field("title", "Tên") }}
+        {{ forms.select("class", "Mức", [("1", "thường"), ("2", "ưu tiên")]) }}{{ forms.check("repeat", "Lặp lại") }}
+        {{ forms.field("secret", "Mật khẩu", type="password", optional=True) }}{{ forms.buttons("Lưu") }}</form>
+        {% endblock %}""",
+    "expired.html": """{% extends "entry_base.html" %}{% block title %}Đăng nhập{% endblock %}{% block content %}
+        <form data-sign-in></form><a href="/form.html">vào</a>{% endblock %}""",
     "done.html": '{% extends "base.html" %}{% block title %}Xong{% endblock %}',
 }
 
@@ -79,7 +88,7 @@ PAGES = {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_ARGUMENTS)
+        running = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
         yield running
         running.close()
 
@@ -273,6 +282,42 @@ def test_a_part_of_the_page_follows_the_news_and_times_run(page: Page, stub: Stu
     stub.news.append("faults")
     stub.news.append("nodes")
     expect(page.locator("#part")).to_have_text("mới")
+
+
+def fill_form(page: Page) -> None:
+    page.goto("/form.html")
+    page.fill("[name=title]", "Bản tin sáng")
+    page.select_option("[name=class]", "2")
+    page.check("[name=repeat]")
+    page.fill("[name=secret]", "không giữ")
+    page.click("text=Lưu")
+
+
+def test_what_was_typed_comes_back_after_an_expired_session_but_no_password(page: Page, stub: Stub) -> None:
+    stub.saved_goes_to = "/expired.html"
+    fill_form(page)
+    page.click("text=vào")
+    expect(page.locator("[name=title]")).to_have_value("Bản tin sáng")
+    expect(page.locator("[name=class]")).to_have_value("2")
+    expect(page.locator("[name=repeat]")).to_be_checked()
+    expect(page.locator("[name=secret]")).to_have_value("")
+    page.reload()
+    expect(page.locator("[name=title]")).to_have_value("")
+
+
+def test_a_form_that_was_taken_starts_empty_next_time(page: Page) -> None:
+    fill_form(page)
+    page.wait_for_url("**/done.html")
+    page.goto("/form.html")
+    expect(page.locator("[name=title]")).to_have_value("")
+
+
+def test_an_impatient_person_sends_a_form_once(page: Page, stub: Stub) -> None:
+    page.goto("/form.html")
+    page.fill("[name=title]", "Bản tin sáng")
+    page.evaluate("for (let i = 0; i < 3; i++) document.querySelector('.form .btn-primary').click()")
+    page.wait_for_url("**/done.html")
+    assert stub.saved == 1
 
 
 def test_stopping_everything_wants_the_word(page: Page) -> None:
