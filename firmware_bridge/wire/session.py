@@ -55,7 +55,8 @@ class Session:
         except (OSError, ValueError, ConnectionLost) as error:
             self.close()
             refused = self._login is not None and self._login.is_failure
-            raise CannotConnect(address, str(self._login if refused else error) or type(error).__name__) from error
+            why = str(self._login if refused else error) or type(error).__name__
+            raise CannotConnect(address, why) from error.with_traceback(None)  # its frames hold paho's open socket
 
     def subscribe(self, filters: tuple[str, ...]) -> None:
         """Hold exactly `filters`: leave the others, join the missing. Raises ConnectionLost."""

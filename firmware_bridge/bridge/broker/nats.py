@@ -148,7 +148,7 @@ class EmbeddedNats:
 
     def _bound(self, child: "subprocess.Popen[bytes]", mark: int) -> None:
         try:
-            bound_store(self._keeper, self._endpoint, process.log_from(self._files, mark))
+            bound_store(self._keeper, self._endpoint, lambda: process.log_from(self._files, mark))
         except BrokerRefused:
             process.end(child)
             raise

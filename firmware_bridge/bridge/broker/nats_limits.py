@@ -9,6 +9,8 @@ import json
 import re
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,20 +42,29 @@ class Keeper:
                 'permissions: {publish: ["$JS.API.STREAM.>"], subscribe: ["_INBOX.>"]}}')
 
 
-def bound_store(keeper: Keeper, mqtt: Endpoint, log: str) -> None:
-    """Make NATS create its streams, and bound each. `log` is what it said since its start. Raises BrokerRefused."""
-    found = re.findall(r"Listening for client connections on 127\.0\.0\.1:(\d+)", log)
-    if not found:
-        raise BrokerRefused("the broker does not say where it listens for its own protocol", log[-2000:])
+def bound_store(keeper: Keeper, mqtt: Endpoint, log: Callable[[], str]) -> None:
+    """Make NATS create its streams, and bound each. `log` gives what it said since its start. Raises BrokerRefused."""
+    port = _own_port(log)
     try:
         _log_in(keeper, mqtt)
-        with socket.create_connection(("127.0.0.1", int(found[-1])), ANSWER_S) as link:
+        with socket.create_connection(("127.0.0.1", port), ANSWER_S) as link:
             session = _Session(link, keeper)
             for stream, limits in LIMITS.items():
                 config = session.ask(f"$JS.API.STREAM.INFO.{stream}", {})["config"]
                 session.ask(f"$JS.API.STREAM.UPDATE.{stream}", config | limits)
     except (OSError, ValueError, KeyError) as error:
         raise BrokerRefused(f"the broker's store could not be bounded: {error}", "") from error
+
+
+def _own_port(log: Callable[[], str]) -> int:
+    """Where NATS listens for its own protocol; it says so shortly after it listens for MQTT."""
+    deadline = time.monotonic() + ANSWER_S
+    while time.monotonic() < deadline:
+        found = re.findall(r"Listening for client connections on 127\.0\.0\.1:(\d+)\n", log())
+        if found:
+            return int(found[-1])
+        time.sleep(0.01)
+    raise BrokerRefused("the broker does not say where it listens for its own protocol", log()[-2000:])
 
 
 def _log_in(keeper: Keeper, mqtt: Endpoint) -> None:

@@ -1,7 +1,6 @@
 """The embedded broker as a child process: files, ports, crashes, and an end with its parent."""
 
 import contextlib
-import gc
 import ipaddress
 import os
 import signal
@@ -204,7 +203,6 @@ def test_over_tls_a_client_checks_the_brokers_certificate(tmp_path: Path) -> Non
         assert wait_until(lambda: bool(doubting.errors))
         assert "CERTIFICATE_VERIFY_FAILED" in str(doubting.errors[0])
     broker.stop()
-    gc.collect()
 
 
 def test_a_broker_that_listens_everywhere_is_joined_over_loopback(tmp_path: Path) -> None:
