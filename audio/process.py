@@ -14,12 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import IO
 
 from audio.errors import AudioError
 from audio.limits import Limits
 
 LAUNCHER = Path(__file__).with_name("sandbox.py")
 TICK_SECONDS = 0.1
+CORES_USED = 2
 KEPT_LINES = 400
 LINE_BYTES = 2000
 PROGRAM_MISSING = 127
@@ -52,15 +54,13 @@ def run_shut_in(
     """
     terms = {
         "memory_bytes": limits.memory_bytes,
-        "cpu_seconds": int(limits.timeout_seconds) + 1,
+        "cpu_seconds": int(limits.timeout_seconds * CORES_USED) + 1,
         "file_bytes": file_bytes,
         "parent": os.getpid(),
         "reads": [os.fspath(path.absolute()) for path in reads],
         "writes": [os.fspath(path.absolute()) for path in writes],
     }
-    with tempfile.TemporaryFile() as given:  # a pipe would block on a child that does not read
-        given.write(stdin)
-        given.seek(0)
+    with _as_file(stdin) as given:
         child = subprocess.Popen(
             [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(terms), *command],
             stdin=given,
@@ -81,6 +81,16 @@ def run_shut_in(
     if status == -signal.SIGXCPU:
         raise AudioError("timed_out", seconds=limits.timeout_seconds)
     return Finished(status, log)
+
+
+def _as_file(data: bytes) -> IO[bytes]:
+    """A file open at the first byte of `data`; a pipe would block on a child that does not read."""
+    if not data:
+        return Path(os.devnull).open("rb")
+    given = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    given.write(data)
+    given.seek(0)
+    return given
 
 
 def _watch(

@@ -24,7 +24,7 @@ CHIME_FADE_MS: Final = 30
 LEAST_MS: Final = 1000
 MISSING_SECONDS: Final = 0.5
 RAW_COPIES: Final = 4
-SILENT_DBFS: Final = -60.0
+SILENT_DBFS: Final = -55.0
 BELOW_LOUDEST_DB: Final = 45.0
 GATE_DB: Final = 25.0
 PART_DBFS: Final = -23.0
@@ -190,7 +190,7 @@ def _check_room(engine: Engine, folder: Path, seconds: float) -> None:
 
 
 def sounding(levels: Sequence[float]) -> tuple[int, int]:
-    """First and last block that count as sound: within 45 dB of the loudest, and above −60 dBFS."""
+    """First and last block that count as sound: within 45 dB of the loudest, and above −55 dBFS."""
     threshold = max(SILENT_DBFS, max(levels) - BELOW_LOUDEST_DB)
     heard = [number for number, level in enumerate(levels) if level >= threshold]
     return heard[0], heard[-1]

@@ -126,6 +126,8 @@ def _say(command: list[str], text: bytes, out_path: Path, limits: Limits) -> Non
             raise AudioError("disk_full")
         if ended.status != 0 or not out_path.exists() or out_path.stat().st_size <= 44:
             raise AudioError("speech_failed", status=ended.status, detail="".join(ended.log[-1:])[-200:])
+    except OSError as failure:
+        raise AudioError.from_os(failure) from failure
     except AudioError:
         out_path.unlink(missing_ok=True)
         raise
