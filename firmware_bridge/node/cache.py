@@ -23,7 +23,6 @@ MAX_RECORDING_BYTES = 512 * 1024 * 1024
 LONGEST_WAIT_S = 60.0
 SOON_S = 120.0
 SOON_WAIT_S = 5.0
-_CHUNK = 64 * 1024
 
 Report = Callable[[Arrived | Spoiled | Evicted | Trouble], None]
 
@@ -44,9 +43,10 @@ class Cache:
     def __init__(
         self, store: Store, client: httpx2.Client, report: Report, floor_bytes: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC), draw: Callable[[], float] = random.random,
+        first_wait_s: float = 0.5,
     ) -> None:
         self._store, self._client, self._report, self._floor = store, client, report, floor_bytes
-        self._clock, self._draw = clock, draw
+        self._clock, self._draw, self._first_wait_s = clock, draw, first_wait_s
         self._fetch = Fetch((), frozenset())
         self._tries: dict[str, _Try] = {}
         self._changed = threading.Condition()
@@ -81,9 +81,10 @@ class Cache:
 
     def _run(self) -> None:
         while (want := self._next()) is not None:
+            before = self._store.part_bytes(want.sha256)
             problem = self._attempt(want)
             if problem is not None:
-                self._postpone(want, problem)
+                self._postpone(want, problem, came_on=self._store.part_bytes(want.sha256) > before)
 
     def _next(self) -> Want | None:
         """The next recording to get; waits for one. None at the end."""
@@ -116,13 +117,14 @@ class Cache:
             self._tries[want.sha256] = _Try(1, time.monotonic() + LONGEST_WAIT_S)
         return None
 
-    def _postpone(self, want: Want, problem: str) -> None:
+    def _postpone(self, want: Want, problem: str, came_on: bool) -> None:
+        """Try again after a while, ever longer; soon when some of it came or it is needed soon."""
         left = (want.by - self._clock()).total_seconds()
         with self._changed:
             tried = self._tries.setdefault(want.sha256, _Try())
-            tried.failures += 1
+            tried.failures = 1 if came_on else tried.failures + 1
             longest = SOON_WAIT_S if left < SOON_S else LONGEST_WAIT_S
-            wait = min(longest, 2.0 ** min(tried.failures - 1, 10)) * (0.5 + self._draw() / 2)
+            wait = min(longest, self._first_wait_s * 2.0 ** min(tried.failures - 1, 10)) * (0.5 + self._draw() / 2)
             tried.not_before = time.monotonic() + wait
         if "No space" in problem:
             self._report(Trouble("disk", problem))
@@ -130,7 +132,7 @@ class Cache:
     def _download(self, want: Want) -> None:
         """Append to the part what is missing. Raises httpx2.HTTPError, OSError, ValueError, _MoreUrgent."""
         part = self._store.part(want.sha256)
-        have = part.stat().st_size if part.exists() else 0
+        have = self._store.part_bytes(want.sha256)
         if want.bytes is not None and have == want.bytes:
             return
         tag = part.with_suffix(".etag")
@@ -151,7 +153,7 @@ class Cache:
         limit = want.bytes or MAX_RECORDING_BYTES
         with part.open("r+b" if have else "wb") as file:
             file.seek(have)
-            for chunk in answer.iter_raw(_CHUNK):
+            for chunk in answer.iter_raw():
                 have += len(chunk)
                 if have > limit:
                     file.close()

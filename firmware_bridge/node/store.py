@@ -29,6 +29,11 @@ class Store:
         """What has come of it so far."""
         return self.directory / f"{sha256}.part"
 
+    def part_bytes(self, sha256: str) -> int:
+        """How many bytes of it have come."""
+        part = self.part(sha256)
+        return part.stat().st_size if part.exists() else 0
+
     def is_whole(self, sha256: str) -> bool:
         """Whether the bytes on the disk are those of the name."""
         try:
