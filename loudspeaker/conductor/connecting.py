@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from firmware_bridge.bridge.broker import BrokerUser, EmbeddedNats, new_secret
 from firmware_bridge.bridge.server import Bridge
-from loudspeaker.conductor import jobs, rights
+from loudspeaker.conductor import rights
 from loudspeaker.conductor.house import House
 from loudspeaker.nodes.models import Node
 
@@ -27,11 +27,9 @@ def connect(house: House) -> Iterator[None]:
             lambda node: _journal_key(house, node), house.now,
             on_broker=lambda _state: house.hub.announce("nodes"))
         bridge.start()
-        running = jobs.start(house)
         try:
             yield
         finally:
-            running.stop()
             bridge.stop()
     finally:
         broker.stop()
