@@ -35,7 +35,7 @@ class Recurrence:
     """A rule as data for reading back: “05:30 every day, 01/03–15/03”.
 
     `weekdays` are (weekday, ordinal) as in Rule; `times` are wall times, empty if it is hourly all day; `last_day` is
-    the last day on which it may recur, None if it has no end.
+    the last day on which it may recur, None if it has no end (or COUNT is not reached within ten years).
     """
 
     frequency: Frequency
@@ -159,7 +159,8 @@ def _until_wall(rule: Rule, zone: ZoneInfo) -> datetime:
 
 def _last_day(rule: Rule, first: datetime, zone: ZoneInfo) -> date | None:
     if rule.count is not None:
-        return max((at.date() for at in _walls(rule, first, zone, first, datetime.max - DAY)), default=None)  # noqa: DTZ901
+        walls = list(_walls(rule, first, zone, first, first + PATIENCE))
+        return walls[-1].date() if len(walls) == rule.count else None
     return _until_wall(rule, zone).date() if rule.until else None
 
 

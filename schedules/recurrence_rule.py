@@ -74,8 +74,9 @@ def parsed(rule: str) -> Rule:
     """Read `rule`, with or without `RRULE:`. Raises BadRecurrence for what is not RFC 5545 or not supported.
 
     Supported: FREQ from HOURLY to YEARLY, INTERVAL, COUNT or UNTIL, BYMONTH, BYMONTHDAY, BYDAY, BYHOUR, BYMINUTE, WKST.
-    With INTERVAL above 1 nothing that merely filters is (it could miss for ever): BYHOUR and BYDAY of HOURLY, BYDAY of
-    DAILY, BYMONTH and BYMONTHDAY of either and of WEEKLY.
+    BYDAY counts either all its days within the month (1MO,-1FR) or none. With INTERVAL above 1 nothing that merely
+    filters is (it could miss for ever): BYHOUR and BYDAY of HOURLY, BYDAY of DAILY, BYMONTH and BYMONTHDAY of either
+    and of WEEKLY.
     """
     parts = _split(rule)
     name = parts.pop("FREQ", None)
@@ -124,9 +125,10 @@ def _refuse_floods(text: str, rule: Rule) -> None:
 
 
 def _refuse_blind_filters(text: str, rule: Rule) -> None:
-    ordinal = any(number for _, number in rule.weekdays)
+    ordinals = [bool(number) for _, number in rule.weekdays]
     by_month = rule.frequency is Frequency.MONTHLY or (rule.frequency is Frequency.YEARLY and rule.months)
-    if ordinal and not by_month:
+    # dateutil takes “the first Monday and every Tuesday” for days that are both, so never
+    if any(ordinals) and not (by_month and all(ordinals)):
         raise BadRecurrence("unsupported", text, part="BYDAY")
     filters: dict[Frequency, dict[str, tuple[object, ...]]] = {
         Frequency.HOURLY: {"BYHOUR": rule.hours, "BYDAY": rule.weekdays, **_dates(rule)},

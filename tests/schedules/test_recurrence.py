@@ -135,6 +135,8 @@ def test_a_rule_reads_back_as_data():
         ("FREQ=DAILY;BYSECOND=1", "unsupported"),
         ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=1", "unsupported"),
         ("FREQ=WEEKLY;BYDAY=2MO", "unsupported"),
+        ("FREQ=MONTHLY;BYDAY=1MO,TU", "unsupported"),
+        ("FREQ=YEARLY;BYDAY=1MO", "unsupported"),
         ("FREQ=DAILY;INTERVAL=7;BYDAY=MO", "unsupported"),
         ("FREQ=HOURLY;INTERVAL=5;BYHOUR=3", "unsupported"),
         ("FREQ=DAILY;INTERVAL=401", "too_long"),
@@ -149,18 +151,25 @@ def test_a_rule_reads_back_as_data():
     ],
 )
 def test_a_rule_that_no_programme_may_have_is_refused_at_once(rule: str, code: str):
-    started = stopwatch.perf_counter()
+    started = stopwatch.process_time()
     with pytest.raises(BadRecurrence) as refused:
         validate(rule, local("05:30", 1), HANOI, frozenset({date(2026, 3, 1), date(2026, 3, 2)}))
     assert refused.value.code == code
     assert refused.value.params["rule"] == rule
-    assert stopwatch.perf_counter() - started < 2
+    assert stopwatch.process_time() - started < 2
 
 
 def test_an_end_can_be_demanded():
     with pytest.raises(BadRecurrence, match="no_end"):
         validate("FREQ=DAILY", local("05:30"), HANOI, end_needed=True)
     assert validate("FREQ=DAILY;COUNT=2", local("05:30"), HANOI, end_needed=True).last_day == date(2026, 3, 16)
+
+
+def test_a_count_that_is_not_reached_in_a_lifetime_is_read_back_without_a_last_day():
+    started = stopwatch.process_time()
+    rare = validate("FREQ=HOURLY;BYMONTH=7;BYMONTHDAY=1;BYDAY=SU;BYHOUR=6;COUNT=10000", local("05:30"), HANOI)
+    assert (rare.count, rare.last_day) == (10_000, None)
+    assert stopwatch.process_time() - started < 2
 
 
 def test_naive_instants_are_refused():
