@@ -46,6 +46,7 @@ class Stub:
     announced: list[dict[str, str]] = field(default_factory=list)
     cut_link_after: int | None = None
     """Bytes of an upload after which its next request fails, once."""
+    signed_out: bool = False
     saved: int = 0
     saved_goes_to: str = "/done.html"
     news: list[str] = field(default_factory=list)
@@ -79,6 +80,8 @@ class Stub:
             Route("/api/v1/uploads/{id}", self._append, methods=["HEAD", "PATCH"]),
             Route("/api/v1/recordings/{id}", self._recording),
             Route("/events", self._events),
+            Route("/parts/nodes", lambda r: RedirectResponse("/sign-in" if self.signed_out else "/part.html", 303)),
+            Route("/sign-in", lambda r: HTMLResponse("<html><body>Đăng nhập</body></html>")),
             Route("/save", self._save, methods=["POST"]),
             Route("/report", self._report, methods=["POST"]),
             Route("/{name}", page),

@@ -1,8 +1,9 @@
 // What every staff page needs: partial refresh, dialogs, forms, the drawer, the clock, light and dark.
 import htmx from "htmx.org";
 import { askForTypedWords, openDialogs } from "../confirm";
-import { every } from "../dom";
+import { every, note } from "../dom";
 import { guardForms, restoreForms } from "../forms";
+import { asProblem } from "../http";
 import { serverNow } from "../time";
 
 function carryCsrfToken(): void {
@@ -10,6 +11,19 @@ function carryCsrfToken(): void {
     const token = document.querySelector<HTMLMetaElement>("meta[name=csrf-token]")?.content;
     const context = (event as CustomEvent<{ ctx: { request: { headers: Record<string, string> } } }>).detail.ctx;
     if (token) context.request.headers["X-CSRF-Token"] = token;
+  });
+}
+
+type Answered = CustomEvent<{ ctx: { response: { raw: Response; status: number } } }>;
+
+/** An answer that is no part of the page (an error, the sign-in form) is told and never put into it; 422 is a form with its errors. */
+function tellFailures(): void {
+  document.addEventListener("htmx:before:response", (event) => {
+    const { raw, status } = (event as Answered).detail.ctx.response;
+    const signIn = raw.redirected && new URL(raw.url).pathname === "/sign-in";
+    if (!signIn && (status < 400 || status === 422)) return;
+    event.preventDefault();
+    note(signIn ? "warn" : "fault", asProblem(signIn ? 401 : status, "").message);
   });
 }
 
@@ -72,6 +86,7 @@ function labelCells(): void {
 
 htmx.config.includeIndicatorCSS = false;
 carryCsrfToken();
+tellFailures();
 openDialogs();
 askForTypedWords();
 restoreForms();

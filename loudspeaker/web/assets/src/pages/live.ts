@@ -76,6 +76,10 @@ function runTimes(): void {
     text.textContent = t("%(time)s left", { time: timecode((instant(text, "remaining") - now) / 1000) });
 }
 
+// A page that comes back from the browser's memory has closed its stream and is out of date.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
 listen();
 runTimes();
 setInterval(runTimes, 1000);
