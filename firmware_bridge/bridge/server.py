@@ -9,7 +9,7 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from firmware_bridge.bridge.decode import Journal, Received, decode
 from firmware_bridge.bridge.inbox import Batch, Inbox
 from firmware_bridge.bridge.outbox import Due, Outbox, Wanted, What
+from firmware_bridge.bridge.throttle import Throttle
 from firmware_bridge.contract import topics
 from firmware_bridge.contract.documents import Command, Receipt, RollCall, TimeAnswer, TrustBundle
 from firmware_bridge.contract.envelope import Envelope, encode
@@ -26,6 +27,8 @@ from firmware_bridge.wire import Address, Backoff, Connection, WireError
 
 ROLL_CALL_S = (5, 300)
 """Shortest and longest window; in between, one second for every 100 nodes."""
+TIME_ANSWERS = 10
+"""Time requests of one node that are answered within a second: each costs a signature on the wire's thread."""
 RECONNECT = Backoff(0.2, 5.0)
 
 
@@ -105,6 +108,7 @@ class Bridge:
         self._on_broker = on_broker
         self._outbox = Outbox(draw)
         self._lock = threading.Lock()
+        self._time_limit = Throttle(TIME_ANSWERS, timedelta(seconds=1))
         self._commands: dict[str, _Sent] = {}
         self._state = BrokerState(False, now(), "not started")
         self._link = make_link(address, topics.of_server(site), self._on_message, self._on_connected,
@@ -220,7 +224,8 @@ class Bridge:
             received = self._now()
             read = decode(topic, payload, self._site, lambda _node: None, received)
             if isinstance(read, Received) and isinstance(read.message, TimeRequest):
-                self.answer_time(read.node, read.message.nonce, received)
+                if self._time_limit.allows(read.node, received):
+                    self.answer_time(read.node, read.message.nonce, received)
                 return
         self.inbox.put(topic, payload, retained)
 

@@ -48,6 +48,7 @@ class Session:
         try:
             self._client.connect(address.host, address.port, self._keepalive_s)
             self._register()
+            self._socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             deadline = time.monotonic() + LOGIN_S
             self._until(lambda: self._login is not None, deadline, stopping)
             self.subscribe(filters)
