@@ -65,10 +65,7 @@ def _prepared(console: Console, record: Path | None, kill_server: bool, sound: b
         ports = Ports(free_port(HOST), free_port(HOST))
         settings = Settings(data=folder / "data", host=HOST, port=ports.server, broker_port=ports.broker)
         house = stack.enter_context(open_house(settings))
-        with console.status("Đang dựng xã mẫu: thu bản tin, ký phê duyệt …"):
-            house.processing.start()
-            sample = make_sample(house, folder, ports.broker)
-            house.processing.close()
+        sample = make_sample(house, folder, ports.broker)
         morning = Morning(house, sample, folder, ports, record, sound, kill_server)
         stack.callback(morning.stop)
         yield morning

@@ -15,6 +15,7 @@ from loudspeaker.conductor.house import House
 from loudspeaker.conductor.opening import utc_now
 from loudspeaker.demo.plan import (
     PlannedPlayback,
+    all_here,
     as_rows,
     is_delivered,
     is_over,
@@ -24,13 +25,14 @@ from loudspeaker.demo.plan import (
     write_plan,
 )
 from loudspeaker.demo.processes import Child, kill_process, stop_all
-from loudspeaker.demo.sample import Sample, morning_programmes
+from loudspeaker.demo.sample import Sample, approve_all, morning_programmes
 from loudspeaker.errors import UnavailableError
 from loudspeaker.playbacks.models import Playback
 
-LEAD = timedelta(seconds=12)
+LEAD = timedelta(seconds=9)
 """From saving the programmes to the first airing, when nothing is to be killed before it."""
-LEAD_WITH_KILL = timedelta(seconds=30)
+LEAD_WITH_KILL = timedelta(seconds=20)
+SPEAKING_SECONDS = 120.0
 STARTING_SECONDS = 30.0
 AFTERWARDS_SECONDS = 150.0
 """How long the poles may take to tell what they did, once server and broker are back."""
@@ -69,6 +71,8 @@ class Morning:
         for child in self._poles():
             child.start()
             self.children.append(child)
+        self._until("the sample bulletins are spoken", SPEAKING_SECONDS, lambda: approve_all(self.house, self.sample))
+        self._until("the poles have said hello", STARTING_SECONDS, self._are_here)
         lead = LEAD_WITH_KILL if self.kill_server else LEAD
         self._plan(utc_now() + lead)
         if self.kill_server:
@@ -113,7 +117,8 @@ class Morning:
     def _start_server(self, server: Child) -> None:
         server.start()
         with httpx2.Client(trust_env=False, timeout=2.0) as client:
-            self._until("the server answers", STARTING_SECONDS, lambda: _answers(client, f"{self.url}/healthz"))
+            self._until("the server answers", STARTING_SECONDS,
+                        lambda: _answers(server, client, f"{self.url}/healthz"))
 
     def _poles(self) -> list[Child]:
         poles = []
@@ -139,6 +144,10 @@ class Morning:
                     raise UnavailableError("The programme was refused: %(why)s", why=answer.text)
         with self.house.database.read() as session:
             self.planned = planned_playbacks(session)
+
+    def _are_here(self) -> bool:
+        with self.house.database.read() as session:
+            return all_here(session, len(self.sample.configs))
 
     def _delivered(self) -> bool:
         with self.house.database.read() as session:
@@ -171,7 +180,8 @@ class Morning:
         time.sleep(TICK_SECONDS)
 
 
-def _answers(client: httpx2.Client, url: str) -> bool:
+def _answers(server: Child, client: httpx2.Client, url: str) -> bool:
+    server.must_live()
     try:
         return client.get(url).status_code == 200
     except httpx2.TransportError:

@@ -53,6 +53,12 @@ def states(session: Session) -> dict[tuple[str, str], Playback]:
     return {(one.node_id, one.broadcast_id): one for one in session.exec(select(Playback))}
 
 
+def all_here(session: Session, count: int) -> bool:
+    """Whether so many poles have joined and know the time."""
+    here = session.exec(select(NodeState).where(col(NodeState.online), NodeState.time_state == "trusted")).all()
+    return len(here) >= count
+
+
 def is_delivered(session: Session, planned: Sequence[PlannedPlayback]) -> bool:
     """Whether every pole holds its newest running order and every recording that it will air."""
     orders = {one.node_id: (one.epoch, one.version) for one in session.exec(select(Order))}

@@ -34,7 +34,6 @@ from loudspeaker.users.access import Actor, actor_for
 from loudspeaker.users.first_run import setup_code
 from loudspeaker.users.models import Role, User
 
-SPEAKING_SECONDS = 120.0
 HEARD_BEFORE = timedelta(hours=1)
 """The sample approver has listened an hour before the demo begins."""
 GAP_MS = 500
@@ -50,13 +49,19 @@ class Sample:
     password: str
     configs: dict[str, Path]
     village_head_link: str
-    recordings: dict[str, Recording]
     editor_token: str
     """Lets the demo save programmes as the sample editor."""
+    approver_key: Ed25519PrivateKey
+    recordings: dict[str, str]
+    """Recording id by key of the script; the server speaks them once it runs."""
 
 
 def make_sample(house: House, folder: Path, broker_port: int) -> Sample:
-    """Everything but the morning's programmes. `folder` takes the poles' configuration files."""
+    """Everything but the morning's programmes, in a house that processes nothing itself.
+
+    `folder` takes the poles' configuration files.
+    """
+    house.processing.close()
     house.broker = EmbeddedNats(house.settings.data / "broker", house.site, house.settings.broker_host, broker_port)
     password = f"loa-{secrets.token_hex(3)}-{secrets.token_hex(3)}"
     commune, people = _set_up(house, password)
@@ -71,10 +76,10 @@ def make_sample(house: House, folder: Path, broker_port: int) -> Sample:
         link = _village_head(session, house, admin, villages["Đồng Tâm"])
     key = _signing_key(house, people, commune)
     _sign_policy(house, people["lanh"], commune, key)
-    recordings = _recordings(house, people, commune, key)
+    recordings = _recordings(house, people["hoa"], commune)
     with house.database.work() as session:
         _, token = tokens.make_token(session, _actor(session, house, people["hoa"]), house.now(), "demo")
-    return Sample(commune, villages, people, password, configs, link, recordings, token)
+    return Sample(commune, villages, people, password, configs, link, token, key, recordings)
 
 
 def morning_programmes(sample: Sample, begins: datetime) -> list[dict[str, Any]]:
@@ -83,9 +88,24 @@ def morning_programmes(sample: Sample, begins: datetime) -> list[dict[str, Any]]
     return [{
         "place_id": sample.commune.id, "title": slot.title, "air_class": slot.air_class,
         "first_start": (begins + timedelta(seconds=slot.after_s)).isoformat(),
-        "items": [{"recordings": {"vi": sample.recordings[piece].id}, "gap_ms": GAP_MS} for piece in slot.pieces],
+        "items": [{"recordings": {"vi": sample.recordings[piece]}, "gap_ms": GAP_MS} for piece in slot.pieces],
         "targets": [{"kind": "place", "id": sample.villages[name].id} for name in slot.villages] or everywhere,
     } for slot in script.MORNING]
+
+
+def approve_all(house: House, sample: Sample) -> bool:
+    """Approve every piece as the sample approver; False while the server still speaks or levels one of them.
+
+    Raises UnavailableError when one has failed.
+    """
+    with house.database.work() as session:
+        found = [session.get_one(Recording, one) for one in sample.recordings.values()]
+        if any(one.state == RecordingState.PROCESSING for one in found):
+            return False
+        actor = _actor(session, house, sample.people["lanh"])
+        for recording in found:
+            _approve(session, actor, house.now(), recording, sample.approver_key)
+    return True
 
 
 def _set_up(house: House, password: str) -> tuple[Place, dict[str, User]]:
@@ -146,31 +166,27 @@ def _sign_policy(house: House, approver: User, commune: Place, key: Ed25519Priva
         sign_policy(session, house, actor, commune.id, envelope.to_dict(signed))
 
 
-def _recordings(house: House, people: dict[str, User], commune: Place, key: Ed25519PrivateKey) -> dict[str, Recording]:
-    """Every piece spoken by the machine, levelled, and approved by the sample approver."""
+def _recordings(house: House, editor: User, commune: Place) -> dict[str, str]:
+    """Every piece as a bulletin that waits to be spoken by the machine."""
     made: dict[str, str] = {}
     with house.database.work() as session:
-        editor = _actor(session, house, people["hoa"])
+        actor = _actor(session, house, editor)
         for piece in script.PIECES:
             text = BulletinText(piece.title, piece.kind, "Bầu cử", piece.air_class, piece.text)
-            bulletin = create_bulletin(session, editor, house.now(), commune.id, text)
-            made[piece.key] = speak_bulletin(session, house, editor, house.now(), bulletin.id,
+            bulletin = create_bulletin(session, actor, house.now(), commune.id, text)
+            made[piece.key] = speak_bulletin(session, house, actor, house.now(), bulletin.id,
                                              with_chime=piece.key == "greeting").id
-    house.processing.wait(SPEAKING_SECONDS)
-    return {name: _approve(house, people["lanh"], recording_id, key) for name, recording_id in made.items()}
+    return made
 
 
-def _approve(house: House, approver: User, recording_id: str, key: Ed25519PrivateKey) -> Recording:
-    with house.database.work() as session:
-        actor, now = _actor(session, house, approver), house.now()
-        recording = session.get_one(Recording, recording_id)
-        if recording.state != RecordingState.READY or recording.duration_ms is None or recording.statement is None:
-            raise UnavailableError("The sample bulletins could not be spoken: %(why)s.",
-                                   why=recording.error_code or "time-out")
-        hearing.open_hearing(session, actor, now - HEARD_BEFORE, recording)
-        hearing.note_heard(session, actor, now, recording_id, [(0, recording.duration_ms)])
-        signed = envelope.sign(RecordingStatement.TYPE, recording.statement, key)
-        return approvals.approve(session, actor, now, recording_id, envelope.to_dict(signed)).recording
+def _approve(session: Session, actor: Actor, now: datetime, recording: Recording, key: Ed25519PrivateKey) -> None:
+    if recording.duration_ms is None or recording.statement is None:
+        raise UnavailableError("The sample bulletins could not be spoken: %(why)s.",
+                               why=recording.error_code or recording.state)
+    hearing.open_hearing(session, actor, now - HEARD_BEFORE, recording)
+    hearing.note_heard(session, actor, now, recording.id, [(0, recording.duration_ms)])
+    signed = envelope.sign(RecordingStatement.TYPE, recording.statement, key)
+    approvals.approve(session, actor, now, recording.id, envelope.to_dict(signed))
 
 
 def _actor(session: Session, house: House, user: User) -> Actor:
