@@ -206,6 +206,7 @@ def seconds_of_work(work) -> float:
 
 def test_ninety_nodes_and_eight_days_are_forecast_and_searched_at_once():
     everywhere = commune()
+    building = seconds_of_work(commune)
     busy = Policy("xa", (TimeFrame(time(5), time(21)),), (), timedelta(hours=16), 30)
     policies = dict.fromkeys(everywhere, busy)
     new = airing("new", local("05:00", 10), 9 * 60 + 30)
@@ -218,8 +219,8 @@ def test_ninety_nodes_and_eight_days_are_forecast_and_searched_at_once():
         return next_free_slot(new, everywhere, policies, local("00:00", 10), local("00:00", 18))
 
     assert search() == local("10:52", 10)
-    assert seconds_of_work(all_forecasts) < 2
-    assert seconds_of_work(search) < 0.5
+    assert seconds_of_work(all_forecasts) < 6 * building
+    assert seconds_of_work(search) < 2 * building
     month = [new.moved_to(new.start + day * DAY) for day in range(6)]
     start = next_free_start(month, everywhere, policies, local("00:00", 10), local("00:00", 11))
     assert start == local("10:52", 10)
