@@ -17,6 +17,7 @@ from audio.process import Finished, run_shut_in
 VOICES: Final = {"vi": "vi", "vi-north": "vi", "vi-central": "vi-vn-x-central", "vi-south": "vi-vn-x-south", "en": "en"}
 MAX_CHARACTERS: Final = 60_000
 WORDS_PER_MINUTE: Final = range(80, 401)
+SPOKEN_SECOND_BYTES: Final = 22_050 * SAMPLE_BYTES
 INSTALL_SPEECH: Final = "apt-get install espeak-ng, or pip install espeakng-loader"
 LIBRARY_CHILD: Final = Path(__file__).with_name("espeak_child.py")
 VERSION: Final = re.compile(r"(\d+\.\d+(?:\.\d+)?\S*)")
@@ -54,6 +55,7 @@ class ProgramSpeaker:
     def speak(self, text: str, language: str, out_path: Path, words_per_minute: int = 150) -> Voice:
         """See `Speaker.speak`."""
         voice, spoken = _checked(text, language, words_per_minute)
+        _check_room(out_path.parent, len(text), words_per_minute, self.limits)
         speed, wav = str(words_per_minute), os.fspath(out_path.absolute())
         command = [str(self.program), "--stdin", "-b", "1", "-v", voice, "-s", speed, "-w", wav]
         _say(command, spoken, out_path, self.limits)
@@ -72,6 +74,7 @@ class LibrarySpeaker:
     def speak(self, text: str, language: str, out_path: Path, words_per_minute: int = 150) -> Voice:
         """See `Speaker.speak`."""
         voice, spoken = _checked(text, language, words_per_minute)
+        _check_room(out_path.parent, len(text), words_per_minute, self.limits)
         command = library_command(self.library, self.data, voice, str(words_per_minute), os.fspath(out_path.absolute()))
         _say(command, spoken, out_path, self.limits)
         return Voice("espeak-ng", voice, self.version)
@@ -115,6 +118,14 @@ def _checked(text: str, language: str, words_per_minute: int) -> tuple[str, byte
     if len(text) > MAX_CHARACTERS:
         raise AudioError("too_long", characters=len(text), limit_characters=MAX_CHARACTERS)
     return VOICES[language], text.replace("\0", " ").encode()
+
+
+def _check_room(folder: Path, characters: int, words_per_minute: int, limits: Limits) -> None:
+    """espeak-ng does not notice a full disk: see to the room before, for words of three letters."""
+    needed = characters * 60 * SPOKEN_SECOND_BYTES // (3 * words_per_minute) + limits.free_bytes
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise AudioError("disk_full", free_bytes=free, needed_bytes=needed)
 
 
 def _say(command: list[str], text: bytes, out_path: Path, limits: Limits) -> None:

@@ -1,5 +1,6 @@
 import sys
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,11 @@ def test_a_language_without_a_voice_is_refused(speaker: Speaker, tmp_path: Path)
 def test_a_whole_page_is_spoken(speaker: Speaker, tmp_path: Path) -> None:
     speaker.speak(GREETING * 60, "vi", tmp_path / "a.wav", 300)
     assert length(tmp_path / "a.wav") > 60
+
+
+@pytest.mark.parametrize("find", [find_speaker, find_library_speaker])
+def test_too_little_room_for_a_speech_is_seen_before(find: Callable[[Limits], Speaker], tmp_path: Path) -> None:
+    assert refusal(find(Limits(free_bytes=1 << 60)), tmp_path / "a.wav", GREETING).code == "disk_full"
 
 
 def test_a_crash_of_the_library_stays_in_its_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
