@@ -169,4 +169,5 @@ class Session:
         self._deliver(topic, bytes(message.payload), message.retain)
 
     def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
-        self._lost_because = str(reason)
+        if str(reason) != "Unspecified error":  # paho's word for a closed socket
+            self._lost_because = str(reason)

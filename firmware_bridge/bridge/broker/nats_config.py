@@ -15,6 +15,8 @@ from firmware_bridge.contract import topics
 
 MAX_PAYLOAD = 5 * 1024 * 1024
 """Bytes: an envelope's 4 MiB and some."""
+PATIENCE_S = 60
+"""How long a node on a poor link may take what is sent to it, before it is cut off as too slow."""
 STORE = "128MB"
 """More than all limits of `nats_limits` together: NATS refuses logins when its store is full."""
 
@@ -64,6 +66,7 @@ def render(site: str, users: Iterable[BrokerUser], endpoint: Endpoint, files: Na
         "host: 127.0.0.1",
         "port: -1",
         f"max_payload: {MAX_PAYLOAD}",
+        f'write_deadline: "{PATIENCE_S}s"',
         f"log_file: {_text(files.log)}",
         "logfile_size_limit: 8MB",
         "logfile_max_num: 3",

@@ -163,6 +163,7 @@ def test_a_killed_broker_is_back_with_its_data_wiped_and_traffic_resumes(
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         assert wait_until(lambda: bool(node.lost) and bool(server.lost))
+        assert node.lost == ["the broker closed the connection"]
         assert wait_until(lambda: node.times_connected == 2 and server.times_connected == 2 and broker.healthy(), 15)
         assert broker.address.port == port
         assert broker.pid != pid
