@@ -29,7 +29,8 @@ def _approved(sha256: Sha256, _node: CurrentNode, house: HouseDep) -> str:
     return sha256
 
 
-@router.api_route("/recordings/{sha256}", methods=["GET", "HEAD"], response_class=Response)
+@router.head("/recordings/{sha256}", response_class=Response, include_in_schema=False)
+@router.get("/recordings/{sha256}", response_class=Response)
 async def recording(request: Request, house: HouseDep, sha256: Annotated[str, Depends(_approved)]) -> Response:
     """An approved sound (Ogg Opus), whole or by Range; its ETag is its SHA-256."""
     return await to_thread.run_sync(rendition_response, request, house.shelf, house.store, sha256, FOR_EVER)

@@ -116,6 +116,8 @@ def _of_validation(failure: RequestValidationError) -> InvalidError:
 def _of_http(failure: HTTPException) -> LoudspeakerError:
     if failure.status_code == 404:
         return NotFoundError()
+    if failure.status_code == 400:
+        return InvalidError("What was sent could not be read.", advice="Load the page again and repeat the step.")
     if failure.status_code == 413:
         return TooLargeError()
     if failure.status_code == 405:
