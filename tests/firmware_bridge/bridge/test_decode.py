@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.bridge.decode import Journal, Malformed, Received, Why, decode
@@ -140,6 +140,7 @@ def test_a_journal_that_is_none_is_named(payload: bytes, reason: Why) -> None:
     assert why(Up.JOURNAL, payload) is reason
 
 
+@settings(deadline=None)
 @given(st.sampled_from([*Up]), st.binary(max_size=300))
 def test_no_bytes_make_the_reader_fail(kind: Up, payload: bytes) -> None:
     assert isinstance(read(kind, payload), Received | Malformed)
@@ -148,6 +149,7 @@ def test_no_bytes_make_the_reader_fail(kind: Up, payload: bytes) -> None:
 SIGNED = batch(entry(1), entry(2))
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(SIGNED) - 1), st.integers(1, 255))
 def test_no_altered_byte_of_a_signed_journal_is_believed(at: int, change: int) -> None:
     altered = bytearray(SIGNED)
@@ -160,6 +162,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(SCALARS, lambda one: st.lists(one, max_size=4) | st.dictionaries(FIELDS, one), max_leaves=12)
 
 
+@settings(deadline=None)
 @given(JSON, st.sampled_from([*Up]))
 def test_no_json_makes_the_reader_fail(value: object, kind: Up) -> None:
     assert isinstance(read(kind, json.dumps(value).encode()), Received | Malformed)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.bridge.outbox import Due, Outbox, Wanted, What
@@ -176,6 +176,7 @@ STEPS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(STEPS, max_size=30), st.floats(0, 0.999))
 def test_whatever_was_lost_a_node_that_listens_two_minutes_holds_what_is_wanted(
         steps: list[tuple[str, int, int]], draw: float) -> None:
