@@ -56,13 +56,17 @@ def after_commit(session: Session, action: Callable[[], None]) -> None:
     session.info.setdefault(_AFTER_COMMIT, []).append(action)
 
 
+def insert_or(session: Session) -> Any:
+    """The `insert` of this database that has `on_conflict_do_…`."""
+    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+
+
 def upsert(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]],
            update: Sequence[str] = ()) -> None:
     """Core insert of many rows at once. A row whose primary key is there already stays, or has `update` replaced."""
     if not rows:
         return
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    statement = insert_or(session)(table)
     keys = [column.name for column in inspect(table).primary_key]
     if update:
         statement = statement.on_conflict_do_update(

@@ -6,13 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import literal, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from loudspeaker.broadcasts.airings import longest, planned_ms
 from loudspeaker.broadcasts.models import Broadcast, Origin
-from loudspeaker.database import upsert
+from loudspeaker.database import insert_or, upsert
+from loudspeaker.nodes.models import Node
 from loudspeaker.playbacks.models import Playback, PlaybackState
 from loudspeaker.programmes.draft import DraftItem
 from loudspeaker.programmes.models import Programme
@@ -23,6 +24,8 @@ from schedules.recurrence import occurrences
 
 SHOWN = ("programme_id", "place_id", "origin", "title", "start", "latest_start", "planned_end", "air_class", "volume",
          "languages", "items", "cancelled_at")
+
+CHUNK = 5000
 
 
 @dataclass
@@ -68,8 +71,7 @@ def expand(session: Session, now: datetime, horizon: timedelta,
 
 def add_playbacks(session: Session, broadcast: Broadcast, poles: Iterable[Pole], now: datetime) -> None:
     """One open playback for every node that is to air `broadcast`."""
-    upsert(session, Playback, [_playback(broadcast.id, broadcast.start, broadcast.items, broadcast.languages, pole, now)
-                               for pole in poles])
+    _add_playbacks(session, broadcast.model_dump(), list(poles), now)
 
 
 def broadcast_items(items: Iterable[DraftItem], known: Mapping[str, KnownRecording]) -> list[dict[str, Any]]:
@@ -161,9 +163,7 @@ def _pair(session: Session, plans: Mapping[str, _Plan], existing: Mapping[str, B
     for id_, plan in wanted.items():
         row, nodes = plan.broadcasts[id_], paired.get(id_, {})
         missing = [pole for pole in plan.poles if pole.id not in nodes]
-        upsert(session, Playback, [
-            _playback(id_, row["start"], row["items"], row["languages"], pole, now)
-            for pole in (plan.poles if id_ in written else missing)], update=("planned_ms",))
+        _add_playbacks(session, row, plan.poles if id_ in written else missing, now)
         aimed = {pole.id for pole in plan.poles}
         back = [node for node, withdrawn in nodes.items() if node in aimed and withdrawn]
         _withdraw(session, id_, back, None)
@@ -191,8 +191,24 @@ def _withdraw(session: Session, broadcast_id_: str, nodes: Sequence[str], at: da
             .values(withdrawn_at=at))
 
 
-def _playback(broadcast_id_: str, start: datetime, items: Sequence[Mapping[str, Any]], languages: str, pole: Pole,
-              now: datetime) -> dict[str, Any]:
-    return {"node_id": pole.id, "broadcast_id": broadcast_id_, "start": start, "state": PlaybackState.AWAITING,
-            "planned_ms": planned_ms(items, pole.languages, languages), "heard_ms": 0, "segments": [],
-            "updated_at": now}
+def _add_playbacks(session: Session, broadcast: Mapping[str, Any], poles: Sequence[Pole], now: datetime) -> None:
+    """Rows made inside the database, few statements for many nodes; those that are there learn a new length."""
+    by_languages: dict[tuple[str, ...], list[str]] = {}
+    for pole in poles:
+        by_languages.setdefault(pole.languages, []).append(pole.id)
+    for languages, nodes in by_languages.items():
+        length = planned_ms(broadcast["items"], languages, broadcast["languages"])
+        for at in range(0, len(nodes), CHUNK):
+            _insert_playbacks(session, broadcast, nodes[at:at + CHUNK], length, now)
+
+
+def _insert_playbacks(session: Session, broadcast: Mapping[str, Any], nodes: Sequence[str], length_ms: int,
+                      now: datetime) -> None:
+    given = {"broadcast_id": broadcast["id"], "start": broadcast["start"], "state": PlaybackState.AWAITING,
+             "planned_ms": length_ms, "heard_ms": 0, "segments": [], "updated_at": now}
+    columns = Playback.__table__.c  # type: ignore[attr-defined] # SQLModel hides the table
+    source = select(col(Node.id), *(literal(value, columns[name].type) for name, value in given.items())).where(
+        col(Node.id).in_(nodes))
+    statement = insert_or(session)(Playback).from_select(["node_id", *given], source)
+    session.connection().execute(statement.on_conflict_do_update(
+        index_elements=["node_id", "broadcast_id"], set_={"planned_ms": statement.excluded.planned_ms}))
