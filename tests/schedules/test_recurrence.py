@@ -94,6 +94,27 @@ def test_a_repeated_time_comes_at_its_first_showing():
     assert [instant.isoformat()[8:16] for instant in found] == ["24T00:30", "25T00:30"]
 
 
+def test_a_window_that_begins_or_ends_in_a_changed_hour_loses_nothing():
+    spring = datetime(2026, 3, 29, 3, 15, tzinfo=BERLIN)
+    first = datetime(2026, 3, 1, 2, 30, tzinfo=BERLIN)
+    found = occurrences("FREQ=DAILY", first, BERLIN, NONE, spring, spring + timedelta(hours=1))
+    assert [instant.isoformat()[8:16] for instant in found] == ["29T01:30"]
+    autumn = datetime(2026, 10, 25, 2, 15, fold=1, tzinfo=BERLIN)
+    found = occurrences("FREQ=DAILY", first, BERLIN, NONE, autumn.astimezone(UTC) - timedelta(hours=2), autumn)
+    assert [instant.isoformat()[8:16] for instant in found] == ["25T00:30"]
+
+
+@pytest.mark.parametrize(("week_start", "expected"), [("MO", "3 8 17 22"), ("SU", "3 15 17 29")])
+def test_every_second_week_depends_on_where_weeks_begin(week_start: str, expected: str):
+    rule = f"FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST={week_start}"
+    found = days(rule, local("05:30", 3), local("00:00", 1), local("00:00", 31))
+    assert [int(day[:2]) for day in found] == [int(day) for day in expected.split()]
+
+
+def test_a_count_is_used_up_for_ever():
+    assert days("FREQ=DAILY;COUNT=3", local("05:30", 1), local("00:00", 10), local("00:00", 20)) == []
+
+
 def test_a_rule_reads_back_as_data():
     daily = validate("FREQ=DAILY;UNTIL=20260315", local("05:30", 1), HANOI, frozenset({date(2026, 3, 8)}))
     assert (daily.frequency, daily.interval, daily.times) == (Frequency.DAILY, 1, (time(5, 30),))
