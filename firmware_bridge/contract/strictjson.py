@@ -3,9 +3,13 @@ cannot hold (lone surrogates, NUL). Everything foreign enters through here."""
 
 import json
 import math
+import re
 from typing import Any
 
 MAX_DEPTH = 12
+_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+"""Brackets, and whole strings, so that brackets inside them are passed over."""
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class MalformedJson(ValueError):
@@ -20,7 +24,7 @@ def loads(raw: bytes, max_bytes: int) -> Any:
         text = raw.decode("utf-8")
         _check_depth(text)
         value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite)
-        if "\\u" in text and b"\\u0000" in dumps(value):
+        if "\\u" in text and _NUL.search(dumps(value)):
             raise MalformedJson("NUL is no text")
         return value
     except MalformedJson:
@@ -53,18 +57,10 @@ def _no_constant(name: str) -> None:
 
 
 def _check_depth(text: str) -> None:
-    depth, in_string, escaped = 0, False, False
-    for char in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "[{":
+    depth = 0
+    for found in _STRUCTURE.finditer(text):
+        char = found[0]
+        if char in "[{":
             depth += 1
             if depth > MAX_DEPTH:
                 raise MalformedJson(f"nested deeper than {MAX_DEPTH} levels")
