@@ -157,11 +157,10 @@ class _Writer:
         self._file: BinaryIO | None = None
 
     def open(self) -> None:
-        """What lies beyond the acknowledged offset may have holes, so it goes."""
+        """What lies beyond the acknowledged offset may have holes, so it is written over."""
         fresh = not self._path.exists()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.ftruncate(descriptor, self.durable)
         self._file = os.fdopen(descriptor, "wb", buffering=WRITE_BYTES)
         self._file.seek(self.durable)
         if fresh:

@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from firmware_bridge.contract import envelope, keys
 from firmware_bridge.contract.documents import AirClass, RecordingStatement
+from loudspeaker.approvals.keys import PROOF_TYPE
 from loudspeaker.approvals.models import Approval, SigningKey
 from loudspeaker.audit.models import AuditEntry
 from loudspeaker.bulletins.models import Recording
@@ -230,12 +231,20 @@ def test_a_key_is_registered_only_with_its_owners_proof(commune: Commune) -> Non
                   good | {"public_key": keys.public_to_base64(keys.new_key())},
                   good | {"proof": {"payloadType": "x"}},
                   good | {"public_key": "not a key"},
-                  good | {"sealed": {"blob": "x" * 20_000}}):
+                  good | {"sealed": {"blob": "x" * 20_000}},
+                  good | {"proof": claimed(key, keys.new_key(), commune.approver)},
+                  good | {"proof": claimed(key, key, commune.approver, "text/plain")}):
         assert client.post("/api/v1/me/signing-keys", json=wrong).status_code == 422
     assert client.post("/api/v1/me/signing-keys", json=good).status_code == 201
     assert client.post("/api/v1/me/signing-keys", json=good).status_code == 409
     assert commune.client(commune.editor).post(
         "/api/v1/me/signing-keys", json=registration(keys.new_key(), commune.editor)).status_code == 403
+
+
+def claimed(key: Ed25519PrivateKey, signer: Ed25519PrivateKey, user: User, kind: str = PROOF_TYPE) -> dict[str, Any]:
+    """A proof that says the right thing, by the wrong key or as something else."""
+    payload = json.dumps({"user": user.id, "public_key": keys.public_to_base64(key)}).encode()
+    return envelope.to_dict(envelope.sign(kind, payload, signer))
 
 
 def test_the_sealed_half_is_only_for_its_owner_and_may_be_sealed_anew(commune: Commune) -> None:
