@@ -3,6 +3,7 @@
 import re
 import shutil
 import warnings
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Final
 
 import imageio_ffmpeg
 
-from audio.errors import AudioError
+from audio.errors import AudioError, Code
 from audio.formats import Format
 from audio.limits import Limits
-from audio.process import Finished, run_shut_in
+from audio.process import run_shut_in
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pydub looks for ffmpeg and audioop as it loads, and complains
@@ -24,7 +25,7 @@ SAMPLE_RATE: Final = 48_000
 SAMPLE_BYTES: Final = 2
 RAW: Final = ("-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1")
 INSTALL_FFMPEG: Final = "apt-get install ffmpeg, or pip install imageio-ffmpeg"
-KNOWN_FAILURES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+KNOWN_FAILURES: Final[tuple[tuple[Code, re.Pattern[str]], ...]] = (
     ("not_audio", re.compile(r"matches no streams")),
     ("disk_full", re.compile(r"No space left on device|Disk quota exceeded")),
     ("too_long", re.compile(r"File too large")),
@@ -32,6 +33,9 @@ KNOWN_FAILURES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("truncated", re.compile(r"moov atom not found|File ended prematurely|Truncat|partial file", re.I)),
     ("zero_length", re.compile(r"does not contain any stream", re.I)),
 )
+KEPT_LINES: Final = 200
+# anchored: what a file says about itself is in the log too, and may pose as a complaint
+COMPLAINT: Final = re.compile(r"(\[[^][]+ @ \w+\] )?\[(warning|error|fatal|panic)\] ")
 OUT_TIME: Final = re.compile(r"out_time_us=(\d+)")
 PROGRESS_LINE: Final = re.compile(r"[a-z0-9_]+=\s*\S*$")
 
@@ -81,21 +85,23 @@ class Engine:
         progress: Progress | None = None,
         cancelled: Event | None = None,
     ) -> tuple[str, ...]:
-        """Run ffmpeg with `arguments`, able to open `reads` and what is in the folders `writes`; return its log lines.
+        """Run ffmpeg with `arguments`, able to open `reads` and what is in the folders `writes`; return its log.
 
-        Raises `timed_out`, `cancelled`, `disk_full`, `truncated`, `unsupported`, `zero_length` or `decode_failed`.
+        Of the log, at most the first and the last 200 lines. Raises `timed_out`, `cancelled`, `disk_full`, `truncated`,
+        `unsupported`, `not_audio`, `zero_length`, `too_long`, `engine_missing`, `engine_stopped` or `decode_failed`.
         """
         command = [
             str(self.ffmpeg), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info", "-y",
             "-progress", "pipe:1", "-stats_period", "0.25", *arguments,
         ]  # fmt: skip
-        log: list[str] = []
+        first: list[str] = []
+        last: deque[str] = deque(maxlen=KEPT_LINES)
 
         def hear(line: str) -> None:
             if (match := OUT_TIME.match(line)) and progress is not None and expected_seconds > 0:
                 progress(min(1.0, int(match[1]) / 1e6 / expected_seconds))
             if not PROGRESS_LINE.match(line):
-                log.append(line)
+                (first if len(first) < KEPT_LINES else last).append(line)
 
         finished = run_shut_in(
             command,
@@ -106,11 +112,12 @@ class Engine:
             on_line=hear,
             cancelled=cancelled,
         )
+        log = (*first, *last)
         if finished.status != 0:
-            raise _failure(finished)
+            raise _failure(finished.status, log)
         if progress is not None:
             progress(1.0)
-        return tuple(log[-400:])
+        return log
 
 
 def find_ffmpeg() -> Path:
@@ -148,12 +155,11 @@ def raw_segment(data: bytes) -> AudioSegment:
     return AudioSegment(data=data, sample_width=SAMPLE_BYTES, frame_rate=SAMPLE_RATE, channels=1)
 
 
-def _failure(finished: Finished) -> AudioError:
-    if finished.status < 0:
-        return AudioError("engine_stopped", signal=-finished.status)
-    text = "\n".join(finished.log)
+def _failure(status: int, log: Sequence[str]) -> AudioError:
+    if status < 0:
+        return AudioError("engine_stopped", signal=-status)
+    complaints = [line for line in log if COMPLAINT.match(line)]
     for code, pattern in KNOWN_FAILURES:
-        if pattern.search(text):
-            return AudioError(code)  # type: ignore[arg-type]
-    complaints = [line for line in finished.log if "[error]" in line or "[fatal]" in line]
-    return AudioError("decode_failed", status=finished.status, detail=complaints[-1][-200:] if complaints else "")
+        if any(pattern.search(line) for line in complaints):
+            return AudioError(code)
+    return AudioError("decode_failed", status=status, detail=complaints[-1][-200:] if complaints else "")

@@ -7,13 +7,14 @@ from threading import Event
 from typing import Final
 
 from audio.completeness import check_complete
-from audio.engine import Engine, guarded_input
+from audio.engine import COMPLAINT, Engine, guarded_input
 from audio.errors import AudioError
 from audio.formats import Format, detect
 
-STREAM: Final = re.compile(r"Stream #0:\d+.*: Audio: (\w+).*?, (\d+) Hz, ([^,]+)")
-DURATION: Final = re.compile(r"Duration: (\d+):(\d\d):(\d\d\.\d+)")
-SIZE: Final = re.compile(r"\[info\] size=.*time=(-?\d+):(\d\d):(\d\d\.\d+)")
+# anchored at their indent: what a file says about itself is in the log too, four spaces deep
+STREAM: Final = re.compile(r"^\[info\]   Stream #0:\d+.*: Audio: (\w+).*?, (\d+) Hz, ([^,]+)", re.MULTILINE)
+DURATION: Final = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)", re.MULTILINE)
+SIZE: Final = re.compile(r"^\[info\] size=.*time=(-?\d+):(\d\d):(\d\d\.\d+)", re.MULTILINE)
 CHANNELS: Final = {"mono": 1, "stereo": 2, "2.1": 3, "quad": 4, "4.0": 4, "5.0": 5, "5.1": 6, "7.1": 8}
 
 
@@ -49,7 +50,7 @@ def probe(engine: Engine, path: Path, *, cancelled: Event | None = None) -> Prob
     stream = STREAM.search(text)
     if stream is None:
         raise AudioError("not_audio", kind="no_sound")
-    if "File ended prematurely" in text:
+    if any("File ended prematurely" in line for line in log if COMPLAINT.match(line)):
         raise AudioError("truncated")
     seconds = _seconds(DURATION, text) or _seconds(SIZE, text)
     if form.exact_length and seconds > limit:

@@ -54,3 +54,13 @@ def test_a_length_that_is_guessed_from_the_bit_rate_is_not_held_against_a_file(e
     silence_first = ["-f", "lavfi", "-i", "aevalsrc='if(gt(t,3),0.3*random(0),0)':d=8:s=44100"]
     ffmpeg(*silence_first, "-q:a", "0", "-write_xing", "0", str(lying))
     assert probe(Engine(engine.ffmpeg, Limits(max_seconds=9)), lying).codec == "mp3"
+
+
+def test_what_a_file_says_about_itself_is_not_taken_for_what_ffmpeg_says(engine: Engine, tmp_path: Path) -> None:
+    boasts = "[error] No space left on device\n  Duration: 00:00:00.10\n  Stream #0:0: Audio: evil, 1 Hz, mono"
+    lying = tmp_path / "a.flac"
+    source = talk(tmp_path / "a.wav", 2, "wav")
+    more = f"comment=File ended prematurely {boasts}"
+    ffmpeg("-i", str(source), "-metadata", f"title={boasts}", "-metadata", more, str(lying))
+    found = probe(engine, lying)
+    assert (found.codec, found.sample_rate, found.seconds) == ("flac", 44_100, 2.0)
