@@ -26,10 +26,10 @@ def sweep_nodes(session: Session, now: datetime, silence: timedelta, listening_s
     silent = (seen < now - silence) if now - listening_since >= silence else gone
     rows = session.connection().execute(
         select(col(Node.id), col(Node.place_id)).join(NodeState, col(NodeState.node_id) == col(Node.id))
-        .where(col(NodeState.online), col(Node.retired_at).is_(None), silent | gone)).tuples().all()
+        .where(col(NodeState.online), col(Node.retired_at).is_(None), silent | gone)).all()
     if not rows:
         return []
-    lost = [node for node, _ in rows]
+    lost = [node for node, _place in rows]
     session.connection().execute(update(NodeState).where(col(NodeState.node_id).in_(lost))
                                  .values(online=False, changed_at=now, playing=None))
     open_faults(session, now, [Finding(FaultKind.OFFLINE, place, node) for node, place in rows])

@@ -123,8 +123,8 @@ class _Letters:
     def __init__(self, session: Session, due: Sequence[Due]) -> None:
         self._session = session
         orders = [one.node for one in due if one.what is What.ORDER]
-        self._orders = dict(session.connection().execute(
-            select(col(Order.node_id), col(Order.envelope)).where(col(Order.node_id).in_(orders))).tuples().all())
+        self._orders = {node: signed for node, signed in session.connection().execute(  # noqa: C416 # rows, not pairs
+            select(col(Order.node_id), col(Order.envelope)).where(col(Order.node_id).in_(orders)))}
         receipts = [one.node for one in due if one.what is What.RECEIPT]
         self._marks = {node: (journal, seq or 0) for node, journal, seq in session.connection().execute(
             select(col(NodeState.node_id), col(NodeState.journal_id), col(JournalMark.seq))
@@ -132,8 +132,8 @@ class _Letters:
                        & (col(JournalMark.journal_id) == col(NodeState.journal_id)))
             .where(col(NodeState.node_id).in_(receipts)))}
         trust = [one.node for one in due if one.what is What.TRUST]
-        self._places = dict(session.connection().execute(
-            select(col(Node.id), col(Node.place_id)).where(col(Node.id).in_(trust))).tuples().all())
+        self._places = {node: place for node, place in session.connection().execute(  # noqa: C416 # rows, not pairs
+            select(col(Node.id), col(Node.place_id)).where(col(Node.id).in_(trust)))}
         self._bundles = {one: trust_bundle(session, place) for one in set(self._places.values())
                          if (place := session.get(Place, one)) is not None}
 
