@@ -14,21 +14,21 @@ _NOUNS = {
 
 _VERBS = {
     "created": marked("made"), "create": marked("made"), "made": marked("made"), "added": marked("added"),
-    "changed": marked("changed"), "change": marked("changed"), "update": marked("changed"),
+    "add": marked("added"), "changed": marked("changed"), "change": marked("changed"), "update": marked("changed"),
     "moved": marked("moved"), "archived": marked("taken out of use"), "archive": marked("taken out of use"),
     "saved": marked("saved"), "removed": marked("removed"), "granted": marked("granted"),
     "revoked": marked("revoked"), "revoke": marked("revoked"), "started": marked("begun"), "ended": marked("ended"),
     "proposed": marked("proposed"), "signed": marked("signed"), "sign": marked("signed"),
     "register": marked("registered"), "list": marked("listed"), "seal": marked("sealed anew"),
-    "ready": marked("ready"), "failed": marked("failed"), "send_back": marked("sent back"),
-    "approve": marked("approved"), "cancel": marked("cancelled"), "cancelled": marked("cancelled"),
-    "retry": marked("tried again"), "pressed": marked("pressed"), "lifted": marked("lifted"),
-    "stop": marked("stop"), "volume": marked("volume"), "self_test": marked("self-test"), "sync": marked("sync"),
-    "play_now": marked("air at once"), "report": marked("reported"), "take": marked("taken"),
-    "note": marked("noted"), "close": marked("closed"), "photo": marked("photo added"),
-    "retired": marked("taken down"), "reissued": marked("new file made"), "set_up": marked("set up"),
-    "owners_needed": marked("number of approvers changed"), "upload": marked("uploaded"), "speak": marked("spoken"),
-    "complete": marked("complete"), "now": marked("air now"), "closed": marked("closed"),
+    "ready": marked("ready"), "fail": marked("failed"), "send_back": marked("sent back"),
+    "approve": marked("approved"), "reopen": marked("waits for approval again"), "cancel": marked("cancelled"),
+    "retry": marked("tried again"), "expire": marked("expired"), "pressed": marked("pressed"),
+    "lifted": marked("lifted"), "stop": marked("stop"), "volume": marked("volume"), "self_test": marked("self-test"),
+    "sync": marked("sync"), "play_now": marked("air at once"), "now": marked("air at once"),
+    "emergency": marked("emergency"), "report": marked("reported"), "take": marked("taken"), "note": marked("noted"),
+    "close": marked("closed"), "photo": marked("photo added"), "retired": marked("taken down"),
+    "reissued": marked("new file made"), "set_up": marked("set up"), "root": marked("trust root renewed"),
+    "owners_needed": marked("number of approvers changed"), "close_for_retired": marked("closed, node taken down"),
 }
 
 
