@@ -9,7 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from loudspeaker.errors import (
@@ -69,6 +69,8 @@ def told(failure: Exception) -> LoudspeakerError:
         return _of_validation(failure)
     if isinstance(failure, HTTPException):
         return _of_http(failure)
+    if isinstance(failure, DataError):
+        return InvalidError("A field has a value that is not possible.")
     if isinstance(failure, IntegrityError):
         return ConflictError("Somebody else stored the same thing meanwhile.")
     if isinstance(failure, OSError) and failure.errno in NO_SPACE:

@@ -141,7 +141,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 
 def _checked(text: BulletinText) -> Mapping[str, Any]:
-    title, section = " ".join(text.title.split()), " ".join(text.section.split())
+    title, section = _one_line(text.title), _one_line(text.section)
     if not title:
         raise InvalidError("The bulletin needs a title.", field="title")
     for name, value, limit in (("title", title, TITLE_LENGTH), ("section", section, SECTION_LENGTH),
@@ -155,6 +155,10 @@ def _checked(text: BulletinText) -> Mapping[str, Any]:
     script = text.script.replace("\0", "").strip()
     return {"title": title, "kind": text.kind, "section": section, "air_class": int(text.air_class), "script": script,
             "searchable": folded(f"{title} {section} {script}")}
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def _must_be_unsigned(session: Session, bulletin: Bulletin) -> None:

@@ -1,6 +1,8 @@
 """Writing, changing and finding bulletins."""
 
+import json
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from sqlmodel import Session
@@ -13,7 +15,7 @@ from loudspeaker.places.models import Place
 from loudspeaker.users.access import Actor
 from loudspeaker.users.models import Role
 from tests.loudspeaker.builders import START, a_commune, a_village, an_actor
-from tests.loudspeaker.commune import Commune, approved, ready, write_bulletin
+from tests.loudspeaker.commune import TUS, Commune, approved, ready, write_bulletin
 
 
 def an_editor(session: Session) -> tuple[Place, Actor]:
@@ -104,3 +106,20 @@ def test_the_api_shows_a_bulletin_with_its_recordings(commune: Commune) -> None:
     assert client.get("/api/v1/bulletins").json() == []
     refused = client.put(f"/api/v1/bulletins/{listed['id']}", json={"title": "Khác"})
     assert refused.status_code == 409
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "\u202e", "a" * 5000])
+def test_odd_texts_are_taken_or_refused_but_never_an_accident(commune: Commune, odd: str) -> None:
+    client, recording = commune.client(commune.editor), ready(commune)
+    body = {"place_id": commune.place.id, "title": f"Tin {odd}", "script": odd, "section": odd, "kind": odd}
+    sent = json.dumps(body).encode()
+    address = quote(odd.encode("utf-8", "surrogatepass"))
+    answers = [
+        client.post("/api/v1/bulletins", content=sent, headers={"Content-Type": "application/json"}),
+        client.post("/api/v1/bulletins", json=body | {"kind": "news", "title": "Tin", "section": "\0", "script": "\0"}),
+        client.get(f"/api/v1/bulletins?q={address}&place_id={address}"), client.get(f"/api/v1/bulletins/{address}"),
+        client.get(f"/api/v1/recordings/{address}"), client.get(f"/api/v1/recordings/{address}/audio"),
+        client.head(f"/api/v1/uploads/{address}", headers=TUS),
+        commune.client(commune.approver).post(f"/api/v1/recordings/{recording}/send-back", json={"reason": "Sai\0"}),
+    ]
+    assert [one.status_code for one in answers if one.status_code >= 500] == []
