@@ -2,13 +2,12 @@
 
 from typing import Annotated, Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Request, Response
 from sqlmodel import col, select
 
 from firmware_bridge.contract import envelope
 from loudspeaker.api.deps import CurrentNode, HouseDep, Reading
-from loudspeaker.api.ranges import rendition_response
+from loudspeaker.api.ranges import deliver
 from loudspeaker.approvals import service
 from loudspeaker.bulletins.models import Recording, RecordingState
 from loudspeaker.errors import NotFoundError
@@ -33,7 +32,7 @@ def _approved(sha256: Sha256, _node: CurrentNode, house: HouseDep) -> str:
 @router.get("/recordings/{sha256}", response_class=Response)
 async def recording(request: Request, house: HouseDep, sha256: Annotated[str, Depends(_approved)]) -> Response:
     """An approved sound (Ogg Opus), whole or by Range; its ETag is its SHA-256."""
-    return await to_thread.run_sync(rendition_response, request, house.shelf, house.store, sha256, FOR_EVER)
+    return await deliver(request, house.shelf, house.store, sha256, FOR_EVER)
 
 
 @router.get("/recordings/{sha256}/statement")

@@ -3,12 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
-from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from loudspeaker.api.deps import CurrentActor, HouseDep, Now, Reading, Work
-from loudspeaker.api.ranges import rendition_response
+from loudspeaker.api.ranges import deliver
 from loudspeaker.approvals import hearing
 from loudspeaker.bulletins import recordings
 from loudspeaker.bulletins.audio_words import words_for
@@ -136,7 +135,7 @@ def _opened(recording_id: str, actor: CurrentActor, house: HouseDep, request: Re
 @router.get("/{recording_id}/audio", response_class=Response)
 async def audio(request: Request, house: HouseDep, sha256: Annotated[str, Depends(_opened)]) -> Response:
     """The sound (Ogg Opus), whole or by Range."""
-    return await to_thread.run_sync(rendition_response, request, house.shelf, house.store, sha256, CACHED)
+    return await deliver(request, house.shelf, house.store, sha256, CACHED)
 
 
 def recording_out(request: Request, recording: Recording) -> RecordingOut:

@@ -79,7 +79,7 @@ def is_complete(intervals: Iterable[Sequence[int]], duration_ms: int) -> bool:
 
 def open_hearing(session: Session, actor: Actor, now: datetime, recording: Recording) -> Heard:
     """The person has opened the sound: from here on time counts."""
-    found = session.get(Heard, (recording.id, actor.user.id))
+    found = session.get(Heard, (recording.id, actor.user.id), with_for_update=True)  # two devices may tell at once
     if found is None:
         found = Heard(recording_id=recording.id, user_id=actor.user.id, started_at=now, updated_at=now)
         session.add(found)

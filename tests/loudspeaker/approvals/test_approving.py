@@ -2,7 +2,9 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -166,6 +168,21 @@ def test_where_two_are_needed_one_is_not_enough(commune: Commune, recording: str
         outcome = sign(commune, user, recording).json()
         assert outcome["recording"]["state"] == state
     assert (outcome["signed"], outcome["needed"]) == (2, 2)
+
+
+def test_two_who_sign_at_the_same_moment_see_each_other(commune: Commune, recording: str) -> None:
+    need_two(commune)
+    for user in (commune.approver, commune.second):
+        listen(commune, user, recording)
+    together = Barrier(2)
+
+    def at_once(user: User) -> int:
+        together.wait()
+        return int(sign(commune, user, recording).status_code)
+
+    with ThreadPoolExecutor(2) as both:
+        assert list(both.map(at_once, (commune.approver, commune.second))) == [201, 201]
+    assert commune.client(commune.editor).get(f"/api/v1/recordings/{recording}").json()["state"] == "approved"
 
 
 def test_two_keys_of_one_owner_are_one_owner(commune: Commune, recording: str) -> None:
