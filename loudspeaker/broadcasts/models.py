@@ -34,6 +34,8 @@ class Broadcast(SQLModel, table=True):
     languages: str = "first"
     items: list[dict[str, Any]] = Field(default_factory=list, sa_type=JsonColumn)
     """In order: {id, title, gap_ms, recordings: {language: {sha256, bytes, duration_ms}}}."""
+    found_by: str = ""
+    """Its title and those of its items, casefolded: databases know no capital letters of Vietnamese."""
     created_by: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

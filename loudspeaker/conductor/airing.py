@@ -13,7 +13,7 @@ from loudspeaker.broadcasts.airings import longest
 from loudspeaker.broadcasts.models import Broadcast, Origin
 from loudspeaker.broadcasts.service import seen
 from loudspeaker.conductor.commands import reach_of, send
-from loudspeaker.conductor.expand import add_playbacks, broadcast_items
+from loudspeaker.conductor.expand import add_playbacks, broadcast_items, words_of
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.planning import Check, PlanRefused, check_draft
 from loudspeaker.database import after_commit, new_id
@@ -108,6 +108,7 @@ def _store(session: Session, actor: Actor, now: datetime, draft: ProgrammeDraft,
     broadcast = Broadcast(id=new_id(), place_id=draft.place_id, origin=origin, title=draft.title.strip(),
                           start=draft.first_start, latest_start=latest_start, planned_end=end,
                           air_class=int(draft.air_class), volume=draft.volume, languages=draft.languages, items=items,
+                          found_by=words_of(draft.title.strip(), items),
                           created_by=actor.user.id, created_at=now)
     session.add(broadcast)
     session.flush()

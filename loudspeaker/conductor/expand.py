@@ -23,7 +23,7 @@ from schedules.expansion import broadcast_id
 from schedules.recurrence import occurrences
 
 SHOWN = ("programme_id", "place_id", "origin", "title", "start", "latest_start", "planned_end", "air_class", "volume",
-         "languages", "items", "cancelled_at")
+         "languages", "items", "found_by", "cancelled_at")
 
 CHUNK = 5000
 
@@ -87,6 +87,11 @@ def broadcast_items(items: Iterable[DraftItem], known: Mapping[str, KnownRecordi
     return listed
 
 
+def words_of(title: str, items: Iterable[Mapping[str, Any]]) -> str:
+    """What a broadcast is found by."""
+    return "\n".join(dict.fromkeys((title, *(item["title"] for item in items)))).casefold()
+
+
 def _programmes(session: Session, now: datetime, ids: Collection[str] | None) -> list[Programme]:
     ahead = select(col(Broadcast.programme_id)).where(col(Broadcast.start) > now, col(Broadcast.cancelled_at).is_(None))
     wanted = (col(Programme.id).in_(ids) if ids is not None
@@ -118,8 +123,8 @@ def _plan(programme: Programme, items: list[dict[str, Any]], poles: Sequence[Pol
                 "title": programme.title, "start": start, "planned_end": start + length,
                 "latest_start": start + timedelta(seconds=programme.latest_start_s),
                 "air_class": programme.air_class, "volume": programme.volume, "languages": programme.languages,
-                "items": items, "created_by": programme.created_by, "created_at": now,
-                "cancelled_at": None, "cancelled_by": None}
+                "items": items, "found_by": words_of(programme.title, items),
+                "created_by": programme.created_by, "created_at": now, "cancelled_at": None, "cancelled_by": None}
     return plan
 
 

@@ -1,12 +1,11 @@
 """The as-run log as people ask for it: filtered, counted, a page at a time, and from a row to its evidence."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, or_
+from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import Session, col, select
 
 from loudspeaker.broadcasts.models import Broadcast
@@ -137,12 +136,5 @@ def _conditions(session: Session, actor: Actor, query: LogQuery) -> ColumnElemen
     if query.until is not None:
         wanted.append(col(Playback.start) < query.until)
     if query.title.strip():
-        wanted.append(_titled(query.title.strip()))
+        wanted.append(col(Broadcast.found_by).contains(query.title.strip().casefold(), autoescape=True))
     return and_(*wanted)
-
-
-def _titled(text: str) -> ColumnElement[bool]:
-    """Broadcasts whose title, or a title among whose items, contains `text`."""
-    within = json.dumps(text)[1:-1]  # the items are stored as JSON, which writes Vietnamese letters as escapes
-    return or_(col(Broadcast.title).icontains(text, autoescape=True, escape="!"),
-               cast(col(Broadcast.items), String).icontains(within, autoescape=True, escape="!"))

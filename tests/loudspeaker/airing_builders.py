@@ -79,6 +79,7 @@ def a_broadcast(session: Session, place: Place, start: datetime, *nodes: Node, s
     broadcast = Broadcast(
         id=broadcast_id or new_id(), place_id=place.id, title=title, start=start,
         latest_start=start + timedelta(minutes=5), planned_end=start + length, air_class=air_class, created_at=START,
+        found_by=title.casefold(),
         items=[{"id": "1", "title": title, "gap_ms": 0, "recordings": {
             "vi": {"sha256": "ab" * 32, "bytes": 4000, "duration_ms": int(seconds * 1000)}}}])
     session.add(broadcast)

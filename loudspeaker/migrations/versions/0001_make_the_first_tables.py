@@ -335,6 +335,7 @@ def upgrade() -> None:
     sa.Column('volume', sa.Integer(), nullable=False),
     sa.Column('languages', sa.String(), nullable=False),
     sa.Column('items', sa.JSON(), nullable=False),
+    sa.Column('found_by', sa.String(), nullable=False),
     sa.Column('created_by', sa.String(), nullable=True),
     sa.Column('created_at', UtcDateTime(), nullable=False),
     sa.Column('cancelled_at', UtcDateTime(), nullable=True),
