@@ -16,7 +16,9 @@ from loudspeaker.errors import ConflictError, InvalidError, NotFoundError, TooLa
 from loudspeaker.users.access import Actor
 
 OPEN_AT_ONCE = 20
-"""Unfinished uploads that one person may have."""
+"""Unfinished uploads that one person may have under way."""
+UNDER_WAY = timedelta(hours=1)
+"""An upload that was silent for longer can still be resumed, but no room is kept for it."""
 PART_FOLDER = "uploads"
 
 
@@ -42,7 +44,7 @@ def open_upload(session: Session, actor: Actor, now: datetime, announced: Announ
         raise TooLargeError("The file is too large: at most %(limit)s MB are taken.", limit=limit_bytes // 1024**2,
                             advice="Save the sound as MP3 and upload that; an hour of speech then fits in 60 MB.")
     open_now = select(Upload.id).where(Upload.user_id == actor.user.id, col(Upload.recording_id).is_(None),
-                                       Upload.expires_at > now)
+                                       Upload.expires_at > now + timedelta(hours=hours) - UNDER_WAY)
     if len(session.exec(open_now).all()) >= OPEN_AT_ONCE:
         raise ConflictError("Too many uploads are open at once.", advice="Finish or cancel some of them first.")
     upload = Upload(bulletin_id=bulletin.id, user_id=actor.user.id, filename=label(announced.filename),
@@ -94,9 +96,10 @@ def end_upload(session: Session, actor: Actor, now: datetime, upload_id: str) ->
     return path
 
 
-def open_bytes(session: Session) -> int:
-    """Bytes that open uploads may still bring."""
-    rows = session.exec(select(Upload.length, Upload.received).where(col(Upload.recording_id).is_(None)))
+def coming_bytes(session: Session, now: datetime, hours: float) -> int:
+    """Bytes that the uploads under way may still bring."""
+    rows = session.exec(select(Upload.length, Upload.received).where(
+        col(Upload.recording_id).is_(None), Upload.expires_at > now + timedelta(hours=hours) - UNDER_WAY))
     return sum(length - received for length, received in rows)
 
 

@@ -19,9 +19,9 @@ def announce(house: House, actor: Actor, announced: Announced) -> Upload:
     """A place for a file. Raises the errors of `uploads.open_upload`, and DiskFullError."""
     settings = house.settings
     with house.database.work() as session:
-        upload = uploads.open_upload(session, actor, house.now(), announced, limit_bytes=settings.upload_bytes,
-                                     hours=settings.upload_hours)
-        house.uploads.must_have_room(uploads.open_bytes(session))
+        now, hours = house.now(), settings.upload_hours
+        upload = uploads.open_upload(session, actor, now, announced, limit_bytes=settings.upload_bytes, hours=hours)
+        house.uploads.must_have_room(uploads.coming_bytes(session, now, hours))
         return upload
 
 

@@ -218,3 +218,26 @@ def test_what_lies_beyond_the_acknowledged_offset_is_not_trusted(commune: Commun
     made = send_bytes(client, address, sound[5000:], 5000).headers["Recording-Id"]
     assert commune.house.processing.wait()
     assert client.get(f"/api/v1/recordings/{made}").json()["state"] == "ready"
+
+
+def test_room_is_kept_for_what_is_under_way_but_not_for_what_was_left(
+        commune: Commune, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, bulletin = commune.client(commune.editor), write_bulletin(commune)
+    asked: list[int] = []
+    monkeypatch.setattr(commune.house.uploads, "must_have_room", asked.append)
+    start_upload(client, bulletin, 1000)
+    send_bytes(client, start_upload(client, bulletin, 500), b"12345")
+    commune.clock.forward(timedelta(minutes=5))
+    start_upload(client, bulletin, 10)
+    commune.clock.forward(timedelta(hours=2))
+    start_upload(client, bulletin, 7)
+    assert asked == [1000, 1500, 1505, 7]
+
+
+def test_one_person_has_only_so_many_under_way(commune: Commune) -> None:
+    client, bulletin = commune.client(commune.editor), write_bulletin(commune)
+    for _ in range(20):
+        start_upload(client, bulletin, 10)
+    assert client.post("/api/v1/uploads", headers=upload_headers(bulletin, 10)).status_code == 409
+    commune.clock.forward(timedelta(hours=2))
+    start_upload(client, bulletin, 10)
