@@ -11,6 +11,8 @@ from firmware_bridge.contract.nodeconfig import BrokerAddress, NodeConfig
 from loudspeaker.conductor.house import ANYWHERE, House
 from loudspeaker.conductor.rights import poles_changed
 from loudspeaker.errors import UnavailableError
+from loudspeaker.faults.models import FaultKind
+from loudspeaker.faults.system import close_faults
 from loudspeaker.nodes import service as nodes
 from loudspeaker.nodes import zones
 from loudspeaker.nodes.models import Node
@@ -61,6 +63,7 @@ def retire_node(session: Session, house: House, actor: Actor, node_id: str) -> N
     """Take a node down for ever: what it had not told is closed as unknown, by this person."""
     node = nodes.retire(session, actor, house.now(), node_id)
     close_for_retired(session, actor, house.now(), node_id)
+    close_faults(session, house.now(), FaultKind.OFFLINE, [node_id])
     poles_changed(session, house)
     return node
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from openpyxl import Workbook
 
+from loudspeaker.errors import marked
 from loudspeaker.playbacks.reason_words import CLASSES, STATES, reason_words
 from loudspeaker.playbacks.service import LogRow
 
@@ -16,9 +17,12 @@ Say = Callable[..., str]
 """`say(message, **values)`: an English message id in the reader's language."""
 Cell = str | int | float | None
 
-HEADINGS = ("Planned start", "Place", "Loudspeaker", "Broadcast", "Class", "State", "Reason", "Planned seconds",
-            "Heard seconds", "First sound", "End", "Start error (ms)", "Peak (dBFS)", "RMS (dBFS)", "Broadcast id",
-            "Loudspeaker id")
+HEADINGS = (
+    marked("Planned start"), marked("Place"), marked("Loudspeaker"), marked("Broadcast"), marked("Class"),
+    marked("State"), marked("Reason"), marked("Planned seconds"), marked("Heard seconds"), marked("First sound"),
+    marked("End"), marked("Start error (ms)"), marked("Peak (dBFS)"), marked("RMS (dBFS)"), marked("Broadcast id"),
+    marked("Loudspeaker id"))
+SHEET = marked("As-run log")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -33,7 +37,7 @@ def as_csv(rows: Iterable[LogRow], zone: ZoneInfo, say: Say) -> Iterator[bytes]:
 def write_xlsx(rows: Iterable[LogRow], zone: ZoneInfo, say: Say, file: IO[bytes]) -> None:
     """Write the workbook into `file`, row by row, without holding it in memory."""
     book = Workbook(write_only=True)
-    sheet = book.create_sheet(say("As-run log")[:31])
+    sheet = book.create_sheet(say(SHEET)[:31])
     sheet.append([say(one) for one in HEADINGS])
     for row in rows:
         sheet.append([_harmless(one) for one in _cells(row, zone, say)])
