@@ -19,7 +19,7 @@ def node_user(node: str, groups: tuple[str, ...] = ()) -> BrokerUser:
     return BrokerUser(node, new_secret(), new_secret(), topics.node_rights(SITE, node, groups))
 
 
-def wait_until(reached: Callable[[], bool], seconds: float = 5.0) -> bool:
+def wait_until(reached: Callable[[], bool], seconds: float = 15.0) -> bool:
     """True as soon as `reached()`; False when it did not become so within `seconds`."""
     deadline = time.monotonic() + seconds
     while not reached():

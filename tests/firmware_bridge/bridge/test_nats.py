@@ -100,7 +100,7 @@ def test_no_user_can_log_in_with_the_brokers_own_protocol(broker: EmbeddedNats, 
 
 
 def test_a_will_is_spoken_when_the_link_is_cut(broker: EmbeddedNats, server: Client) -> None:
-    with BareClient(broker.address, N1, will=Will(PRESENCE, b"gone")) as dying:
+    with BareClient(broker.address, N1, new_secret(), will=Will(PRESENCE, b"gone")) as dying:
         assert dying.accepted
     assert wait_until(lambda: server.got == [(PRESENCE, b"gone", False)])
 
@@ -112,8 +112,8 @@ def test_a_foreign_will_goes_nowhere(broker: EmbeddedNats, server: Client) -> No
         assert wait_until(lambda: other.connected)
         for topic in (topics.of_node(SITE, "n2", Down.COMMAND), topics.of_node(SITE, "n2", Up.PRESENCE),
                       topics.of_group(SITE, "all", ToGroup.COMMAND), "$SYS/x"):
-            BareClient(broker.address, N1, will=Will(topic, b"forged")).vanish()
-        BareClient(broker.address, N1, will=Will(PRESENCE, b"own")).vanish()
+            BareClient(broker.address, N1, new_secret(), will=Will(topic, b"forged")).vanish()
+        BareClient(broker.address, N1, new_secret(), will=Will(PRESENCE, b"own")).vanish()
         assert wait_until(lambda: b"own" in server.payloads())
         assert server.payloads() == [b"own"]
         assert not other.got
@@ -135,7 +135,7 @@ def test_a_node_cannot_fill_the_store_and_lock_the_others_out(broker: EmbeddedNa
     assert rights is not None
     for qos in (0, 1):
         for topic in rights.publish:
-            with BareClient(broker.address, N1) as thief, contextlib.suppress(ConnectionError):
+            with BareClient(broker.address, N1, new_secret()) as thief, contextlib.suppress(ConnectionError):
                 thief.publish(topic, b"x" * 4_000_000, retained=True, qos=qos)
                 thief.received(0.1)
     for at in range(200):
