@@ -31,7 +31,7 @@ FOR_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 RIGHTS_OF_VERSION = {1: (1 << 13) - 1, 2: (1 << 14) - 1}  # from version 3 on: 15 rights
 ALL_RIGHTS = (1 << 15) - 1
 TCP_RIGHTS = 0b11
-SYSTEM = ("/usr", "/lib", "/lib64", "/nix/store", "/etc/ld.so.cache", "/dev/null", "/dev/urandom", "/proc/self")
+SYSTEM = ("/usr", "/lib", "/lib64", "/opt", "/nix/store", "/etc/ld.so.cache", "/dev/null", "/dev/urandom", "/proc/self")
 PROGRAM_MISSING = 127
 
 
@@ -54,7 +54,7 @@ def main() -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write past the ceiling becomes an error ffmpeg can name
     try:
         os.execv(program, sys.argv[2:])  # noqa: S606 (the program is chosen by process.py)
-    except FileNotFoundError:
+    except OSError:
         sys.exit(PROGRAM_MISSING)
 
 
