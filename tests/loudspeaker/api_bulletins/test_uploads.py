@@ -24,6 +24,8 @@ from tests.loudspeaker.commune import (
 )
 from tests.loudspeaker.sounds import speech_like
 
+ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 
 def left_behind(commune: Commune) -> list[str]:
     """Files of uploads and half-made recordings."""
@@ -32,6 +34,7 @@ def left_behind(commune: Commune) -> list[str]:
                   for one in (data / folder).rglob("*") if one.is_file())
 
 
+@ONE_DATABASE
 def test_it_says_what_it_can_do(commune: Commune) -> None:
     answer = commune.client(commune.editor).options("/api/v1/uploads")
     assert answer.headers["Tus-Extension"] == "creation,termination,expiration"
@@ -78,6 +81,7 @@ def test_several_files_come_at_once(commune: Commune) -> None:
     assert len({one["sha256"] for one in shown["recordings"]}) == 4
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize(("headers", "status"), [
     ({"Tus-Resumable": "0.2.0"}, 412),
     ({"Upload-Length": "abc"}, 422),
@@ -103,12 +107,14 @@ def assert_no_uploads(commune: Commune) -> None:
     assert left_behind(commune) == []
 
 
+@ONE_DATABASE
 def test_a_wrong_content_type_is_not_taken(commune: Commune) -> None:
     client = commune.client(commune.editor)
     address = start_upload(client, write_bulletin(commune), 10)
     assert client.patch(address, content=b"x", headers=TUS | {"Upload-Offset": "0"}).status_code == 415
 
 
+@ONE_DATABASE
 def test_more_bytes_than_announced_are_refused(commune: Commune) -> None:
     client = commune.client(commune.editor)
     address = start_upload(client, write_bulletin(commune), 10)
@@ -129,6 +135,7 @@ def test_only_editors_upload_and_nobody_touches_anothers(commune: Commune) -> No
     assert client.delete(address, headers=TUS).status_code == 404
 
 
+@ONE_DATABASE
 def test_a_name_is_only_ever_a_label(commune: Commune) -> None:
     client, sound = commune.client(commune.editor), speech_like(1)
     name = "../../../etc/Bản tin số 1 – Đại hội.mp3"
@@ -164,6 +171,7 @@ def test_an_expired_upload_is_swept_away(commune: Commune) -> None:
     assert_no_uploads(commune)
 
 
+@ONE_DATABASE
 def test_a_full_disk_is_told_before_anything_is_sent(commune: Commune, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commune.house.uploads, "_floor", 2**62)
     answer = commune.client(commune.editor).post("/api/v1/uploads", headers=upload_headers(write_bulletin(commune), 10))
@@ -172,6 +180,7 @@ def test_a_full_disk_is_told_before_anything_is_sent(commune: Commune, monkeypat
     assert_no_uploads(commune)
 
 
+@ONE_DATABASE
 def test_a_disk_that_fills_up_keeps_what_was_acknowledged(commune: Commune, monkeypatch: pytest.MonkeyPatch) -> None:
     client, sound = commune.client(commune.editor), speech_like(1)
     address = start_upload(client, write_bulletin(commune), len(sound))
@@ -208,6 +217,7 @@ def test_a_failing_commit_acknowledges_nothing(commune: Commune) -> None:
     assert client.get(f"/api/v1/recordings/{made}").json()["state"] == "ready"
 
 
+@ONE_DATABASE
 def test_what_lies_beyond_the_acknowledged_offset_is_not_trusted(commune: Commune) -> None:
     client, sound = commune.client(commune.editor), speech_like(1)
     address = start_upload(client, write_bulletin(commune), len(sound))
@@ -234,6 +244,7 @@ def test_room_is_kept_for_what_is_under_way_but_not_for_what_was_left(
     assert asked == [1000, 1500, 1505, 7]
 
 
+@ONE_DATABASE
 def test_one_person_has_only_so_many_under_way(commune: Commune) -> None:
     client, bulletin = commune.client(commune.editor), write_bulletin(commune)
     for _ in range(20):
