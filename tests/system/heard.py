@@ -4,7 +4,7 @@ import json
 import subprocess
 import wave
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +127,9 @@ def by_node(plan: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     for row in plan:
         result.setdefault(row["node"], []).append(row)
     return result
+
+
+def after(at_utc: str, milliseconds: int) -> str:
+    """The instant so much later, as the plan writes instants."""
+    later = datetime.fromisoformat(at_utc) + timedelta(milliseconds=milliseconds)
+    return later.isoformat(timespec="milliseconds").replace("+00:00", "Z")
