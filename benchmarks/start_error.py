@@ -94,8 +94,9 @@ def _prepared_start_ms(sound: Path, number: int) -> float:
 def _cold_start_ms(sound: Path) -> float:
     """From starting ffmpeg to its first sample."""
     began = monotonic()
-    with subprocess.Popen([find_ffmpeg(), "-loglevel", "error", "-nostdin", "-f", "ogg", "-i", str(sound), "-f", "s16le",
-                           "-ac", "1", "-ar", "16000", "pipe:1"], stdout=subprocess.PIPE) as child:
+    command = [find_ffmpeg(), "-loglevel", "error", "-nostdin", "-f", "ogg", "-i", str(sound), "-f", "s16le",
+               "-ac", "1", "-ar", "16000", "pipe:1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         if child.stdout is not None:
             child.stdout.read(2)
         taken = (monotonic() - began) * 1000
