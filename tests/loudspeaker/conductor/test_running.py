@@ -1,12 +1,15 @@
 """The conductor at work over a broker: a node in memory hears orders, stops and receipts, and its words are stored."""
 
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
 from firmware_bridge.bridge.broker.base import BrokerUser, new_secret
@@ -142,6 +145,25 @@ def test_a_receipt_follows_what_was_committed(running: Running) -> None:
     running.pole.journal()
     receipt = Receipt.from_bytes(running.pole.next(lambda topic: topic.endswith(Down.RECEIPT)).payload)
     assert (receipt.journal, receipt.seq) == ("j1", 1)
+    with read(running) as session:
+        assert session.exec(select(JournalMark.seq)).one() == 1
+
+
+def test_what_could_not_be_committed_is_not_acknowledged(running: Running) -> None:
+    failures = [OperationalError("commit", {}, Exception("disk I/O error"))] * 2
+    refused: list[int] = []
+
+    def fail(_connection: object) -> None:
+        if failures and threading.current_thread().name == "ingest":
+            refused.append(1)
+            raise failures.pop()
+
+    event.listen(running.house.database.engine, "commit", fail)
+    running.pole.voice.write("clock", START)
+    running.pole.journal()
+    receipt = Receipt.from_bytes(running.pole.next(lambda topic: topic.endswith(Down.RECEIPT)).payload)
+    event.remove(running.house.database.engine, "commit", fail)
+    assert (len(refused), receipt.seq) == (2, 1)
     with read(running) as session:
         assert session.exec(select(JournalMark.seq)).one() == 1
 
