@@ -61,10 +61,10 @@ def step(state: State, happened: Input, moment: Moment) -> tuple[State, tuple[Ef
     return turn.state, tuple(turn.effects)
 
 
-def wake_in(state: State, moment: Moment) -> float:
-    """Seconds until the agent has something to do by itself, at most 1: the wall clock is looked at every second."""
+def wake_in(state: State, moment: Moment, longest: float = 1.0) -> float:
+    """Seconds until the agent has something to do by itself, at most `longest`: a real clock is looked at often."""
     now = state.time.read(moment).now
-    dues: list[float] = [1.0]
+    dues: list[float] = [longest]
     if (said := link.next_due(state)) is not None:
         dues.append(said - moment.mono)
     if (closes := evidence.next_deadline(state.takes)) is not None:

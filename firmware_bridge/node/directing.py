@@ -27,6 +27,7 @@ from firmware_bridge.node.playing import (
     shifted,
     stopped,
 )
+from firmware_bridge.node.rules import volume_cap
 from firmware_bridge.node.state import Fate, FateState, Sounding, Take
 from firmware_bridge.node.turn import Turn
 
@@ -221,8 +222,7 @@ def loudness(turn: Turn, airing: Airing) -> int:
     """Volume in percent: the broadcast's, as far as the node's own setting and the signed cap let it."""
     state = turn.state
     own = state.volume if state.volume is not None else (state.order.volume if state.order else 100)
-    cap = min((one.volume_cap for one in state.trust.policies.values()), default=100)
-    return min(cap, round(airing.volume * own / 100))
+    return min(volume_cap(state.trust.policies.values()), round(airing.volume * own / 100))
 
 
 def set_volumes(turn: Turn) -> None:

@@ -5,9 +5,9 @@ Several policies of one place path hold together: each may only tighten the othe
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from firmware_bridge.contract.documents import AirClass, Policy
 from firmware_bridge.node.airing import Airing
@@ -16,6 +16,7 @@ from firmware_bridge.node.playing import limit_of
 SESSION_GAP = timedelta(minutes=10)
 """Broadcasts with at most this much between them are one session (product, Words)."""
 DAY = timedelta(days=1)
+WITHOUT_TABLES: dict[str, tzinfo] = {"Asia/Ho_Chi_Minh": timezone(timedelta(hours=7))}
 
 Stretch = tuple[datetime, datetime]
 """Real time from the first to the second instant, UTC; the end is not included."""
@@ -50,9 +51,9 @@ def judge(plans: Iterable[Plan], policies: Sequence[Policy]) -> dict[str, Verdic
     known = list(plans)
     verdicts = {one.id: Verdict() for one in known if one.air_class is AirClass.EMERGENCY}
     ruled = [one for one in known if one.air_class is not AirClass.EMERGENCY]
-    if not policies:
+    zone = _common_zone(policies)
+    if zone is None:
         return verdicts | {one.id: Verdict(reason="no_policy") for one in ruled}
-    zone = ZoneInfo(policies[0].zone)
     counted: dict[date, int] = {}
     for session in sessions(ruled):
         day = session[0].start.astimezone(zone).date()
@@ -61,6 +62,15 @@ def judge(plans: Iterable[Plan], policies: Sequence[Policy]) -> dict[str, Verdic
         allowance = session[0].start + timedelta(minutes=min(one.longest_session_minutes for one in policies))
         verdicts |= {one.id: _verdict(one, policies, allowance, too_many) for one in session}
     return verdicts
+
+
+@lru_cache(maxsize=16)
+def zone_of(name: str) -> tzinfo:
+    """The zone called `name`. A pole's system may lack the tables; Việt Nam's zone needs none. Raises KeyError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return WITHOUT_TABLES[name]
 
 
 def volume_cap(policies: Iterable[Policy]) -> int:
@@ -84,15 +94,24 @@ def sessions(plans: Iterable[Plan]) -> list[list[Plan]]:
 
 def open_stretch(policies: Sequence[Policy], instant: datetime) -> Stretch | None:
     """The stretch of open hours that holds `instant`; None when it is in none."""
-    day = instant.astimezone(ZoneInfo(policies[0].zone)).date()
+    day = instant.astimezone(zone_of(policies[0].zone)).date()
     opened = _open_around(tuple(policies), day)
     return next((one for one in opened if one[0] <= instant < one[1]), None)
 
 
 def is_quiet(policies: Sequence[Policy], instant: datetime) -> bool:
     """Whether `instant` lies in the quiet hours of any policy."""
-    day = instant.astimezone(ZoneInfo(policies[0].zone)).date()
+    day = instant.astimezone(zone_of(policies[0].zone)).date()
     return any(start <= instant < end for one in policies for start, end in _quiet_around(one, day))
+
+
+def _common_zone(policies: Sequence[Policy]) -> tzinfo | None:
+    """The zone of all policies; None when there is no policy, or one whose hours cannot be told."""
+    try:
+        zones = [zone_of(one.zone) for one in policies]
+    except KeyError:
+        return None
+    return zones[0] if zones else None
 
 
 def _verdict(plan: Plan, policies: Sequence[Policy], allowance: datetime, too_many: bool) -> Verdict:
@@ -119,20 +138,20 @@ def _open_around(policies: tuple[Policy, ...], day: date) -> tuple[Stretch, ...]
 
 
 def _frames_around(policy: Policy, day: date) -> list[Stretch]:
-    zone = ZoneInfo(policy.zone)
+    zone = zone_of(policy.zone)
     days = (day - DAY, day, day + DAY)
     return [(_at_wall(one, frame.start, zone), _at_wall(one, frame.end, zone))
             for one in days for frame in policy.frames if one.weekday() in frame.weekdays]
 
 
 def _quiet_around(policy: Policy, day: date) -> list[Stretch]:
-    zone = ZoneInfo(policy.zone)
+    zone = zone_of(policy.zone)
     days = (day - 2 * DAY, day - DAY, day, day + DAY)
     return [(_at_wall(one, quiet.start, zone), _at_wall(one if quiet.start < quiet.end else one + DAY, quiet.end, zone))
             for one in days for quiet in policy.quiet_hours]
 
 
-def _at_wall(day: date, clock: str, zone: ZoneInfo) -> datetime:
+def _at_wall(day: date, clock: str, zone: tzinfo) -> datetime:
     """The instant at which a wall clock in `zone` first shows `clock`; `24:00` is the midnight that ends the day."""
     if clock == "24:00":
         day, clock = day + DAY, "00:00"

@@ -58,7 +58,7 @@ def stamp(instant: object) -> str:
 
 
 @given(BROADCASTS, st.sampled_from((0, 90, 150)), st.sampled_from((1, 2, 3, 60)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_pole_lets_be_heard_what_the_server_forecasts(listed, opens_s, session_minutes):
     opened = (NOON + timedelta(hours=7, minutes=-1)).time()
     closes = (NOON + timedelta(hours=7, minutes=2 + opens_s // 60)).time()

@@ -36,7 +36,8 @@ from firmware_bridge.node.state import Identity, State
 from firmware_bridge.node.timekeeping import Moment
 from tests.firmware_bridge.builders import NODE, NOON, PATH, SITE, Commune
 
-MS = timedelta(milliseconds=1)
+LONGEST_NAP_S = 10.0
+"""Longer than the real node's, so that a virtual hour passes quickly."""
 
 
 @dataclass
@@ -138,7 +139,7 @@ class Pole:
     def run_until(self, until: datetime) -> None:
         """Let time pass, with all that happens by itself."""
         while self.now < until:
-            wait = min(agent.wake_in(self.state, self.moment()), (until - self.now).total_seconds())
+            wait = min(agent.wake_in(self.state, self.moment(), LONGEST_NAP_S), (until - self.now).total_seconds())
             for one in self.playing.values():
                 wait = min(wait, max(0.0, (one.ends if one.started else one.at) - self.mono))
             self.pass_time(max(0.001, round(wait, 3)))
