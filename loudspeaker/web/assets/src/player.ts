@@ -130,6 +130,7 @@ export class Player {
     if (intervals.length === 0) return;
     this.#intervals = merged([...this.#intervals, ...intervals]);
     this.#draw();
+    if ("uncounted" in this.root.dataset) return;
     try {
       const heard = await sendJson<HeardAnswer>("POST", `/api/v1/recordings/${this.id}/heard`, { intervals }, leaving);
       this.#intervals = merged(heard.intervals);

@@ -59,7 +59,10 @@ function percent(part: number): string {
 }
 
 async function send(file: File, area: HTMLElement, line: Line): Promise<void> {
-  const { endpoint = "/api/v1/uploads", bulletin = "", language = "vi", chime = "1" } = area.dataset;
+  const { endpoint = "/api/v1/uploads", bulletin = "" } = area.dataset;
+  const language = area.querySelector<HTMLSelectElement>("[data-upload-language]")?.value ?? area.dataset["language"] ?? "vi";
+  const withChime = area.querySelector<HTMLInputElement>("[data-upload-chime]")?.checked;
+  const chime = withChime === undefined ? (area.dataset["chime"] ?? "1") : withChime ? "1" : "0";
   let recording = "";
   const upload = new Upload(file, {
     endpoint,
