@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from loudspeaker.approvals.models import Heard
+from loudspeaker.audit import service as audit
 from loudspeaker.bulletins.models import Recording, RecordingState
 from loudspeaker.bulletins.recordings import recording_seen_by
 from loudspeaker.errors import ConflictError
@@ -93,7 +94,7 @@ def note_heard(session: Session, actor: Actor, now: datetime, recording_id: str,
 
     Raises NotFoundError, or ConflictError while the recording waits for nobody's ear.
     """
-    recording, _ = recording_seen_by(session, actor, recording_id)
+    recording, bulletin = recording_seen_by(session, actor, recording_id)
     if recording.state != RecordingState.READY or recording.duration_ms is None:
         raise ConflictError("This recording does not wait for approval any more.")
     heard = open_hearing(session, actor, now, recording)
@@ -104,6 +105,8 @@ def note_heard(session: Session, actor: Actor, now: datetime, recording_id: str,
     heard.updated_at = now
     if heard.complete_at is None and is_complete(heard.intervals, recording.duration_ms):
         heard.complete_at = now
+        audit.record(session, now, actor.user.id, "recording.heard", f"recording:{recording.id}", bulletin.place_id,
+                     seconds=round((now - heard.started_at).total_seconds()))
     session.add(heard)
     session.flush()
     return heard, recording

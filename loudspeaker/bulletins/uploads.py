@@ -52,6 +52,8 @@ def open_upload(session: Session, actor: Actor, now: datetime, announced: Announ
                     length=announced.length, created_at=now, expires_at=now + timedelta(hours=hours))
     session.add(upload)
     session.flush()
+    audit.record(session, now, actor.user.id, "upload.started", f"upload:{upload.id}", bulletin.place_id,
+                 bulletin=bulletin.id, bytes=upload.length, name=upload.filename)
     return upload
 
 
@@ -93,6 +95,7 @@ def end_upload(session: Session, actor: Actor, now: datetime, upload_id: str) ->
     path = None if upload.recording_id else part_path(upload.id)
     session.delete(upload)
     session.flush()
+    audit.record(session, now, actor.user.id, "upload.ended", f"upload:{upload.id}", received=upload.received)
     return path
 
 
