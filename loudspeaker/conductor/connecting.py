@@ -3,20 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from firmware_bridge.bridge.broker import BrokerUser, EmbeddedNats, new_secret
+from firmware_bridge.bridge.broker import EmbeddedNats, server_user
 from firmware_bridge.bridge.server import Bridge
 from loudspeaker.conductor import rights
 from loudspeaker.conductor.house import House
 from loudspeaker.nodes.models import Node
-
-SERVER_LOGIN = "loudspeaker-server"
 
 
 @contextmanager
 def connect(house: House) -> Iterator[None]:
     """Run broker and bridge until the block ends. Raises BrokerError (no program, port taken, refused)."""
     settings = house.settings
-    house.broker_login = BrokerUser(SERVER_LOGIN, new_secret(), new_secret())
+    house.broker_login = server_user()
     house.broker = broker = EmbeddedNats(settings.data / "broker", house.site, settings.broker_host,
                                          settings.broker_port)
     rights.refresh(house)

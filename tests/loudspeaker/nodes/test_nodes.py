@@ -8,14 +8,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from firmware_bridge.bridge.broker import BrokerUser, MemoryBroker, new_secret
+from firmware_bridge.bridge.broker import BrokerUser, MemoryBroker, server_user
 from firmware_bridge.contract import envelope, keys
 from firmware_bridge.contract.documents import TrustBundle, TrustRoot
 from firmware_bridge.contract.nodeconfig import NodeConfig
 from firmware_bridge.contract.topics import node_rights
 from loudspeaker.broadcasts.models import Broadcast
 from loudspeaker.conductor import rights
-from loudspeaker.conductor.connecting import SERVER_LOGIN
 from loudspeaker.database import Database
 from loudspeaker.nodes.models import HeldRecording, Node, NodeHistory
 from loudspeaker.orders.models import Order
@@ -37,7 +36,7 @@ class Scene:
         self.app, self.house = app, house_of(app)
         self.desk = a_client(app, self.technician)
         self.broker = self.house.broker = MemoryBroker(self.house.site)
-        self.house.broker_login = BrokerUser(SERVER_LOGIN, new_secret(), new_secret())
+        self.house.broker_login = server_user()
         self.broker.start()
 
     def add(self, name: str = "Đồng Tâm 2", **given: Any) -> NodeConfig:
