@@ -46,7 +46,8 @@ check: setup-dev ## style, types, arrows between packages, translations
 
 test: check ## the checks, then every test (installs Debian packages when root)
 	@scripts/test-packages
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "not alone" -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
+	$(BIN)/python -m pytest -m alone $(ARGS)
 
 bench: setup-dev ## speed, as ratios measured side by side in this run
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -12,6 +12,7 @@ from audio.engine import find_ffmpeg
 from tests.system import heard
 
 MOST_SECONDS = 420
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")
