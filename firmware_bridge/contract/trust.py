@@ -103,7 +103,7 @@ def read_root(envelope: Envelope, held: TrustRoot, now: datetime) -> TrustRoot:
 
 
 def read_approvers(envelope: Envelope, trust: Trust, now: datetime) -> ApproverList:
-    """A newer approver list, signed by an authority of every place it lists for. Raises Refused."""
+    """A newer approver list, signed by a place authority of the root. Raises Refused."""
     listed = _read(envelope, ApproverList)
     _same_site(listed.site, trust.site)
     authorities = {key_id(one.public_key): one.public_key for one in trust.root.place_authorities}

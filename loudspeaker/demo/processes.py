@@ -21,7 +21,8 @@ class Child:
         self.name = name
         self.log = log
         self._command = [sys.executable, str(Path(leash.__file__)), str(os.getpid()), *command]
-        self._environment = {**os.environ, **environment}
+        # whatever proxy is set, these processes speak to this machine alone
+        self._environment = {**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
