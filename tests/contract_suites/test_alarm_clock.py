@@ -42,7 +42,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     bench.clock.shutdown()
 
 
-def test_a_job_rings_again_and_again_but_not_at_once(bench: Bench):
+def test_a_job_rings_again_and_again_but_not_at_once(bench: Bench) -> None:
     bench.clock.start()
     bench.clock.every(TICK, "sweep", bench.job("sweep"))
     assert bench.rang == []
@@ -50,7 +50,7 @@ def test_a_job_rings_again_and_again_but_not_at_once(bench: Bench):
     assert 3 <= len(bench.rang) <= 6
 
 
-def test_a_job_rings_once_at_its_instant(bench: Bench):
+def test_a_job_rings_once_at_its_instant(bench: Bench) -> None:
     bench.clock.start()
     bench.clock.at(bench.now() + timedelta(seconds=TICK * 4), "once", bench.job("once"))
     bench.let_pass(TICK)
@@ -59,14 +59,14 @@ def test_a_job_rings_once_at_its_instant(bench: Bench):
     assert bench.rang == ["once"]
 
 
-def test_an_instant_that_has_passed_rings_at_once(bench: Bench):
+def test_an_instant_that_has_passed_rings_at_once(bench: Bench) -> None:
     bench.clock.start()
     bench.clock.at(bench.now() - timedelta(days=1), "late", bench.job("late"))
     bench.let_pass(TICK * 6)
     assert bench.rang == ["late"]
 
 
-def test_nothing_rings_before_the_start(bench: Bench):
+def test_nothing_rings_before_the_start(bench: Bench) -> None:
     bench.clock.at(bench.now(), "early", bench.job("early"))
     bench.let_pass(TICK * 2)
     assert bench.rang == []
@@ -75,7 +75,7 @@ def test_nothing_rings_before_the_start(bench: Bench):
     assert bench.rang == ["early"]
 
 
-def test_a_name_that_is_set_again_replaces_what_it_had(bench: Bench):
+def test_a_name_that_is_set_again_replaces_what_it_had(bench: Bench) -> None:
     soon = bench.now() + timedelta(seconds=TICK * 3)
     bench.clock.at(soon, "job", bench.job("old"))
     bench.clock.start()
@@ -84,7 +84,7 @@ def test_a_name_that_is_set_again_replaces_what_it_had(bench: Bench):
     assert bench.rang == ["new"]
 
 
-def test_a_name_that_is_set_twice_before_the_start_rings_once(bench: Bench):
+def test_a_name_that_is_set_twice_before_the_start_rings_once(bench: Bench) -> None:
     bench.clock.at(bench.now(), "job", bench.job("old"))
     bench.clock.at(bench.now(), "job", bench.job("new"))
     bench.clock.start()
@@ -92,7 +92,7 @@ def test_a_name_that_is_set_twice_before_the_start_rings_once(bench: Bench):
     assert bench.rang == ["new"]
 
 
-def test_a_cancelled_job_is_silent_and_cancelling_nothing_is_no_error(bench: Bench):
+def test_a_cancelled_job_is_silent_and_cancelling_nothing_is_no_error(bench: Bench) -> None:
     bench.clock.start()
     bench.clock.every(TICK, "sweep", bench.job("sweep"))
     bench.clock.cancel("sweep")
@@ -101,7 +101,7 @@ def test_a_cancelled_job_is_silent_and_cancelling_nothing_is_no_error(bench: Ben
     assert bench.rang == []
 
 
-def test_nothing_rings_after_shutdown_and_a_second_shutdown_is_no_error(bench: Bench):
+def test_nothing_rings_after_shutdown_and_a_second_shutdown_is_no_error(bench: Bench) -> None:
     bench.clock.start()
     bench.clock.every(TICK, "sweep", bench.job("sweep"))
     bench.clock.shutdown()
@@ -110,21 +110,21 @@ def test_nothing_rings_after_shutdown_and_a_second_shutdown_is_no_error(bench: B
     assert bench.rang == []
 
 
-def test_a_job_may_set_the_next_one(bench: Bench):
+def test_a_job_may_set_the_next_one(bench: Bench) -> None:
     bench.clock.start()
     bench.clock.at(bench.now(), "first", lambda: bench.clock.at(bench.now(), "second", bench.job("second")))
     bench.let_pass(TICK * 10)
     assert bench.rang == ["second"]
 
 
-def test_naive_instants_and_intervals_of_nothing_are_refused(bench: Bench):
+def test_naive_instants_and_intervals_of_nothing_are_refused(bench: Bench) -> None:
     with pytest.raises(NaiveInstant):
         bench.clock.at(datetime(2026, 3, 15), "naive", bench.job("naive"))  # noqa: DTZ001 - the point of the test
     with pytest.raises(ValueError, match="seconds > 0"):
         bench.clock.every(0, "flood", bench.job("flood"))
 
 
-def test_a_slow_job_never_runs_twice_at_once():
+def test_a_slow_job_never_runs_twice_at_once() -> None:
     clock, lock, overlaps = WallAlarmClock(), threading.Lock(), []
 
     def slow() -> None:
@@ -140,7 +140,7 @@ def test_a_slow_job_never_runs_twice_at_once():
     assert not lock.locked()
 
 
-def test_what_was_slept_through_rings_once():
+def test_what_was_slept_through_rings_once() -> None:
     clock, rang = ManualClock(datetime(2026, 3, 15, tzinfo=UTC)), []
     clock.every(60, "sweep", lambda: rang.append(clock.now))
     clock.start()

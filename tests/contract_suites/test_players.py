@@ -67,7 +67,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path, sound: Path,
     player.close()
 
 
-def test_a_prepared_cue_sounds_at_its_instant(stage):
+def test_a_prepared_cue_sounds_at_its_instant(stage: Stage) -> None:
     cue = stage.cue(1)
     stage.player.prepare(cue, stage.sound)
     time.sleep(0.4)
@@ -80,14 +80,14 @@ def test_a_prepared_cue_sounds_at_its_instant(stage):
     assert 0.1 < ended.rms <= ended.peak <= 1.0
 
 
-def test_a_cue_that_was_not_prepared_comes_late_and_says_so_but_plays_whole(stage):
+def test_a_cue_that_was_not_prepared_comes_late_and_says_so_but_plays_whole(stage: Stage) -> None:
     at = monotonic() - 1.0
     stage.play(stage.cue(1), at)
     assert stage.started().mono > at + 0.9
     assert abs(stage.ended().heard_ms - 500) <= 1
 
 
-def test_a_cue_keeps_real_time(stage):
+def test_a_cue_keeps_real_time(stage: Stage) -> None:
     stage.player.prepare(stage.cue(1), stage.sound)
     time.sleep(0.4)
     began = monotonic()
@@ -97,7 +97,7 @@ def test_a_cue_keeps_real_time(stage):
     assert 0.55 < monotonic() - began < 1.5
 
 
-def test_the_next_cue_cuts_the_one_that_sounds(stage):
+def test_the_next_cue_cuts_the_one_that_sounds(stage: Stage) -> None:
     first, second = stage.cue(1, to_ms=4000), stage.cue(2)
     for cue in (first, second):
         stage.player.prepare(cue, stage.sound)
@@ -113,7 +113,7 @@ def test_the_next_cue_cuts_the_one_that_sounds(stage):
     assert stage.ended().whole
 
 
-def test_cues_in_a_row_do_not_cut_each_other(stage):
+def test_cues_in_a_row_do_not_cut_each_other(stage: Stage) -> None:
     first, second = stage.cue(1), stage.cue(2)
     for cue in (first, second):
         stage.player.prepare(cue, stage.sound)
@@ -127,7 +127,7 @@ def test_cues_in_a_row_do_not_cut_each_other(stage):
     assert stage.ended().whole
 
 
-def test_silence_ends_a_cue_and_tells_what_was_heard(stage):
+def test_silence_ends_a_cue_and_tells_what_was_heard(stage: Stage) -> None:
     cue = stage.cue(1, to_ms=4000)
     stage.player.prepare(cue, stage.sound)
     time.sleep(0.4)
@@ -139,7 +139,7 @@ def test_silence_ends_a_cue_and_tells_what_was_heard(stage):
     assert abs(ended.heard_ms - 400) <= 2
 
 
-def test_silence_before_the_instant_means_nothing_is_heard(stage):
+def test_silence_before_the_instant_means_nothing_is_heard(stage: Stage) -> None:
     cue = stage.cue(1)
     stage.player.prepare(cue, stage.sound)
     stage.play(cue, monotonic() + 0.5)
@@ -148,14 +148,14 @@ def test_silence_before_the_instant_means_nothing_is_heard(stage):
     assert (ended.heard_ms, ended.started) == (0, None)
 
 
-def test_a_prepared_cue_that_is_dropped_says_nothing(stage):
+def test_a_prepared_cue_that_is_dropped_says_nothing(stage: Stage) -> None:
     stage.player.prepare(stage.cue(1), stage.sound)
     stage.player.silence(1, monotonic())
     time.sleep(0.2)
     assert stage.reports.empty()
 
 
-def test_a_cue_begins_in_the_middle_when_asked(stage):
+def test_a_cue_begins_in_the_middle_when_asked(stage: Stage) -> None:
     cue = stage.cue(1, from_ms=4200, to_ms=5000)
     stage.player.prepare(cue, stage.sound)
     time.sleep(0.4)
@@ -164,7 +164,7 @@ def test_a_cue_begins_in_the_middle_when_asked(stage):
     assert abs(stage.ended().heard_ms - 800) <= 20
 
 
-def test_volume_makes_it_softer(stage):
+def test_volume_makes_it_softer(stage: Stage) -> None:
     loud, soft = stage.cue(1), stage.cue(2, volume=25)
     for cue in (loud, soft):
         stage.player.prepare(cue, stage.sound)
@@ -178,7 +178,7 @@ def test_volume_makes_it_softer(stage):
     assert abs(stage.ended().rms / first.rms - 0.25) < 0.02
 
 
-def test_a_file_that_is_no_sound_ends_with_an_error(stage, tmp_path):
+def test_a_file_that_is_no_sound_ends_with_an_error(stage: Stage, tmp_path: Path) -> None:
     broken = tmp_path / "broken.ogg"
     broken.write_bytes(b"OggS" + os.urandom(2000))
     stage.player.play(stage.cue(1), broken, monotonic() + 0.2)
@@ -188,7 +188,7 @@ def test_a_file_that_is_no_sound_ends_with_an_error(stage, tmp_path):
     assert ended.error
 
 
-def test_closing_is_quick_even_while_it_plays(stage):
+def test_closing_is_quick_even_while_it_plays(stage: Stage) -> None:
     cue = stage.cue(1, to_ms=4000)
     stage.play(cue, monotonic())
     stage.started()

@@ -23,40 +23,40 @@ def days(
     return [instant.astimezone(HANOI).strftime("%d/%m %H:%M") for instant in found]
 
 
-def test_a_programme_without_a_rule_airs_once():
+def test_a_programme_without_a_rule_airs_once() -> None:
     assert days(None, local("05:30"), local("00:00"), local("00:00", 16)) == ["15/03 05:30"]
     assert days(None, local("05:30"), local("05:30"), local("05:31")) == ["15/03 05:30"]
     assert days(None, local("05:30"), local("05:00"), local("05:30")) == []
     assert days(None, local("05:30"), local("00:00"), local("00:00", 16), frozenset({date(2026, 3, 15)})) == []
 
 
-def test_a_daily_rule_airs_to_its_last_day_inclusive():
+def test_a_daily_rule_airs_to_its_last_day_inclusive() -> None:
     found = days("FREQ=DAILY;UNTIL=20260315", local("05:30", 1), local("00:00", 13), local("00:00", 20))
     assert found == ["13/03 05:30", "14/03 05:30", "15/03 05:30"]
 
 
-def test_an_end_in_utc_is_an_instant():
+def test_an_end_in_utc_is_an_instant() -> None:
     found = days("RRULE:FREQ=DAILY;UNTIL=20260313T223000Z", local("05:30", 13), local("00:00", 1), local("00:00", 20))
     assert found == ["13/03 05:30", "14/03 05:30"]
 
 
-def test_days_can_be_left_out_without_lengthening_a_count():
+def test_days_can_be_left_out_without_lengthening_a_count() -> None:
     found = days(
         "FREQ=DAILY;COUNT=3", local("05:30", 1), local("00:00", 1), local("00:00", 20), frozenset({date(2026, 3, 2)})
     )
     assert found == ["01/03 05:30", "03/03 05:30"]
 
 
-def test_weekdays_are_those_of_the_place_not_of_utc():
+def test_weekdays_are_those_of_the_place_not_of_utc() -> None:
     found = days("FREQ=WEEKLY;BYDAY=MO,FR", local("05:30", 1), local("00:00", 1), local("00:00", 10))
     assert found == ["02/03 05:30", "06/03 05:30", "09/03 05:30"]
 
 
-def test_the_first_day_airs_only_if_the_rule_says_so():
+def test_the_first_day_airs_only_if_the_rule_says_so() -> None:
     assert days("FREQ=WEEKLY;BYDAY=MO", local("05:30", 1), local("00:00", 1), local("00:00", 3)) == ["02/03 05:30"]
 
 
-def test_hourly_turnout_calls():
+def test_hourly_turnout_calls() -> None:
     rule = "FREQ=DAILY;BYHOUR=7,8,9;COUNT=4"
     assert days(rule, local("08:00", 14), local("00:00", 14), local("00:00", 17)) == [
         "14/03 08:00", "14/03 09:00", "15/03 07:00", "15/03 08:00",
@@ -65,36 +65,36 @@ def test_hourly_turnout_calls():
     assert found == ["15/03 05:00", "15/03 11:00", "15/03 17:00", "15/03 23:00"]
 
 
-def test_the_last_sunday_of_a_month():
+def test_the_last_sunday_of_a_month() -> None:
     assert days("FREQ=MONTHLY;BYDAY=-1SU", local("05:30", 1), local("00:00", 1), local("00:00", 31)) == ["29/03 05:30"]
 
 
-def test_half_past_five_stays_half_past_five_when_the_clock_changes():
+def test_half_past_five_stays_half_past_five_when_the_clock_changes() -> None:
     first = datetime(2026, 3, 28, 5, 30, tzinfo=BERLIN)
     found = occurrences("FREQ=DAILY", first, BERLIN, NONE, first, first + timedelta(days=3))
     assert [instant.isoformat()[8:16] for instant in found] == ["28T04:30", "29T03:30", "30T03:30"]
 
 
-def test_a_skipped_time_comes_as_much_later():
+def test_a_skipped_time_comes_as_much_later() -> None:
     first = datetime(2026, 3, 28, 2, 30, tzinfo=BERLIN)
     found = occurrences("FREQ=DAILY", first, BERLIN, NONE, first, first + timedelta(days=3))
     shown = [instant.astimezone(BERLIN).strftime("%d %H:%M") for instant in found]
     assert shown == ["28 02:30", "29 03:30", "30 02:30"]
 
 
-def test_a_skipped_and_a_real_time_that_fall_together_are_one_occurrence():
+def test_a_skipped_and_a_real_time_that_fall_together_are_one_occurrence() -> None:
     first = datetime(2026, 3, 29, 1, 30, tzinfo=BERLIN)
     found = occurrences("FREQ=HOURLY", first, BERLIN, NONE, first, first + timedelta(hours=4))
     assert [instant.astimezone(BERLIN).strftime("%H:%M") for instant in found] == ["01:30", "03:30", "04:30"]
 
 
-def test_a_repeated_time_comes_at_its_first_showing():
+def test_a_repeated_time_comes_at_its_first_showing() -> None:
     first = datetime(2026, 10, 24, 2, 30, tzinfo=BERLIN)
     found = occurrences("FREQ=DAILY", first, BERLIN, NONE, first, first + timedelta(days=2))
     assert [instant.isoformat()[8:16] for instant in found] == ["24T00:30", "25T00:30"]
 
 
-def test_a_window_that_begins_or_ends_in_a_changed_hour_loses_nothing():
+def test_a_window_that_begins_or_ends_in_a_changed_hour_loses_nothing() -> None:
     spring = datetime(2026, 3, 29, 3, 15, tzinfo=BERLIN)
     first = datetime(2026, 3, 1, 2, 30, tzinfo=BERLIN)
     found = occurrences("FREQ=DAILY", first, BERLIN, NONE, spring, spring + timedelta(hours=1))
@@ -105,17 +105,17 @@ def test_a_window_that_begins_or_ends_in_a_changed_hour_loses_nothing():
 
 
 @pytest.mark.parametrize(("week_start", "expected"), [("MO", "3 8 17 22"), ("SU", "3 15 17 29")])
-def test_every_second_week_depends_on_where_weeks_begin(week_start: str, expected: str):
+def test_every_second_week_depends_on_where_weeks_begin(week_start: str, expected: str) -> None:
     rule = f"FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST={week_start}"
     found = days(rule, local("05:30", 3), local("00:00", 1), local("00:00", 31))
     assert [int(day[:2]) for day in found] == [int(day) for day in expected.split()]
 
 
-def test_a_count_is_used_up_for_ever():
+def test_a_count_is_used_up_for_ever() -> None:
     assert days("FREQ=DAILY;COUNT=3", local("05:30", 1), local("00:00", 10), local("00:00", 20)) == []
 
 
-def test_a_rule_reads_back_as_data():
+def test_a_rule_reads_back_as_data() -> None:
     daily = validate("FREQ=DAILY;UNTIL=20260315", local("05:30", 1), HANOI, frozenset({date(2026, 3, 8)}))
     assert (daily.frequency, daily.interval, daily.times) == (Frequency.DAILY, 1, (time(5, 30),))
     assert (daily.first_day, daily.last_day, daily.exceptions) == (
@@ -171,7 +171,7 @@ def test_a_rule_reads_back_as_data():
         ("FREQ=DAILY;UNTIL=20260302", "never_fires"),
     ],
 )
-def test_a_rule_that_no_programme_may_have_is_refused_at_once(rule: str, code: str):
+def test_a_rule_that_no_programme_may_have_is_refused_at_once(rule: str, code: str) -> None:
     started = stopwatch.process_time()
     with pytest.raises(BadRecurrence) as refused:
         validate(rule, local("05:30", 1), HANOI, frozenset({date(2026, 3, 1), date(2026, 3, 2)}))
@@ -180,20 +180,20 @@ def test_a_rule_that_no_programme_may_have_is_refused_at_once(rule: str, code: s
     assert stopwatch.process_time() - started < 2
 
 
-def test_an_end_can_be_demanded():
+def test_an_end_can_be_demanded() -> None:
     with pytest.raises(BadRecurrence, match="no_end"):
         validate("FREQ=DAILY", local("05:30"), HANOI, end_needed=True)
     assert validate("FREQ=DAILY;COUNT=2", local("05:30"), HANOI, end_needed=True).last_day == date(2026, 3, 16)
 
 
-def test_a_count_that_is_not_reached_in_a_lifetime_is_read_back_without_a_last_day():
+def test_a_count_that_is_not_reached_in_a_lifetime_is_read_back_without_a_last_day() -> None:
     started = stopwatch.process_time()
     rare = validate("FREQ=HOURLY;BYMONTH=7;BYMONTHDAY=1;BYDAY=SU;BYHOUR=6;COUNT=10000", local("05:30"), HANOI)
     assert (rare.count, rare.last_day) == (10_000, None)
     assert stopwatch.process_time() - started < 2
 
 
-def test_naive_instants_are_refused():
+def test_naive_instants_are_refused() -> None:
     naive = datetime(2026, 3, 15, 5, 30)  # noqa: DTZ001 - the point of the test
     with pytest.raises(NaiveInstant):
         validate("FREQ=DAILY", naive, HANOI)
@@ -223,7 +223,9 @@ quarters = st.integers(-40 * 96, 0)
 
 @settings(max_examples=200, deadline=None)
 @given(rules, changes, quarters, st.integers(0, 8 * 24))
-def test_in_every_zone_occurrences_are_distinct_ordered_and_never_before_the_first(rule, change, quarter, hours):
+def test_in_every_zone_occurrences_are_distinct_ordered_and_never_before_the_first(
+    rule: str, change: tuple[str, datetime], quarter: int, hours: int,
+) -> None:
     zone, first, around = _around(change, quarter)
     start, end = around, around + timedelta(hours=hours)
     found = occurrences(rule, first, zone, NONE, start, end)
@@ -234,7 +236,9 @@ def test_in_every_zone_occurrences_are_distinct_ordered_and_never_before_the_fir
 
 @settings(max_examples=200, deadline=None)
 @given(rules, changes, quarters, st.integers(0, 8 * 24))
-def test_rolling_windows_lose_and_double_nothing(rule, change, quarter, cut):
+def test_rolling_windows_lose_and_double_nothing(
+    rule: str, change: tuple[str, datetime], quarter: int, cut: int,
+) -> None:
     zone, first, around = _around(change, quarter)
     start, end = around, around + timedelta(days=8)
     middle = start + timedelta(hours=cut)
@@ -247,7 +251,9 @@ def test_rolling_windows_lose_and_double_nothing(rule, change, quarter, cut):
 
 @settings(max_examples=200, deadline=None)
 @given(changes, quarters)
-def test_a_daily_rule_comes_every_day_at_its_wall_time_unless_the_clock_skips_it(change, quarter):
+def test_a_daily_rule_comes_every_day_at_its_wall_time_unless_the_clock_skips_it(
+    change: tuple[str, datetime], quarter: int,
+) -> None:
     zone, first, around = _around(change, quarter)
     shown = first.astimezone(zone).time()
     start = max(first, around)

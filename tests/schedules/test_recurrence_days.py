@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from hypothesis import assume, given, settings
@@ -45,13 +46,13 @@ def recurs(rule: Rule, first: date, day: date) -> bool:
     )
 
 
-def several(values: list[object]) -> st.SearchStrategy[str]:
+def several(values: Sequence[object]) -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True).map(
         lambda chosen: ",".join(map(str, chosen))
     )
 
 
-def part(name: str, values: list[object]) -> st.SearchStrategy[str]:
+def part(name: str, values: Sequence[object]) -> st.SearchStrategy[str]:
     return st.one_of(st.just(""), several(values).map(lambda chosen: f";{name}={chosen}"))
 
 
@@ -67,7 +68,7 @@ rules = st.tuples(
 
 @settings(max_examples=80, deadline=None)
 @given(rules, st.integers(1, 31), st.integers(0, 500))
-def test_a_rule_means_what_the_standard_says(rule, first_day, days_later):
+def test_a_rule_means_what_the_standard_says(rule: str, first_day: int, days_later: int) -> None:
     first = local("05:30", first_day)
     try:
         read = parsed(rule)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schedules import AirClass, Airing, ItemLength, NaiveInstant, PlaybackState, default_policy, forecast, must_end_by
+from schedules.timetable import NO_LIMITS
 from tests.schedules.builders import EMERGENCY, NOON, PRIORITY, airing, airings, heard, local
 from tests.schedules.second_by_second import second_by_second
 
@@ -19,18 +22,18 @@ limits = st.dictionaries(
 )
 
 
-def states(*broadcasts: Airing, **options: object) -> dict[str, PlaybackState]:
-    return {playback.broadcast_id: playback.expected_state for playback in forecast(broadcasts, **options)}
+def states(*broadcasts: Airing, must_end_by: Mapping[str, datetime] = NO_LIMITS) -> dict[str, PlaybackState]:
+    return {playback.broadcast_id: playback.expected_state for playback in forecast(broadcasts, must_end_by)}
 
 
-def test_a_broadcast_alone_is_played_as_planned():
+def test_a_broadcast_alone_is_played_as_planned() -> None:
     (playback,) = forecast([BULLETIN])
     assert heard(playback) == [("a1", "05:00:00", 0, 60_000), ("a2", "05:01:05", 0, 60_000)]
     assert [item.offset_ms for item in playback.items] == [0, 65_000]
     assert (playback.heard_ms, playback.expected_state) == (120_000, "played")
 
 
-def test_an_interrupted_item_starts_again_and_its_seconds_count_once():
+def test_an_interrupted_item_starts_again_and_its_seconds_count_once() -> None:
     priority = airing("p", local("05:01:30"), 45, air_class=PRIORITY)
     ours, other = forecast([BULLETIN, priority])
     assert heard(ours) == [("a1", "05:00:00", 0, 60_000), ("a2", "05:01:05", 0, 25_000), ("a2", "05:02:15", 0, 60_000)]
@@ -38,7 +41,7 @@ def test_an_interrupted_item_starts_again_and_its_seconds_count_once():
     assert (ours.heard_ms, ours.expected_state, other.expected_state) == (120_000, "played", "played")
 
 
-def test_an_item_that_no_longer_fits_is_lost_and_those_after_it_too():
+def test_an_item_that_no_longer_fits_is_lost_and_those_after_it_too() -> None:
     with_a_short_last_item = airing("a", local("05:00"), 60, 60, 1, gap=5)
     ours, _ = forecast([with_a_short_last_item, airing("p", local("05:01:30"), 240, air_class=PRIORITY)])
     assert heard(ours)[-1] == ("a2", "05:01:05", 0, 25_000)
@@ -46,12 +49,12 @@ def test_an_item_that_no_longer_fits_is_lost_and_those_after_it_too():
 
 
 @pytest.mark.parametrize(("seconds", "resumed"), [(10, "05:01:12"), (2, "05:01:05")])
-def test_after_an_interruption_in_a_silence_the_next_item_comes_when_due_or_at_once(seconds: int, resumed: str):
+def test_after_an_interruption_in_a_silence_the_next_item_comes_when_due_or_at_once(seconds: int, resumed: str) -> None:
     ours, _ = forecast([BULLETIN, airing("p", local("05:01:02"), seconds, air_class=PRIORITY)])
     assert heard(ours) == [("a1", "05:00:00", 0, 60_000), ("a2", resumed, 0, 60_000)]
 
 
-def test_a_late_start_joins_where_the_neighbours_are_and_is_missed_after_its_latest_start():
+def test_a_late_start_joins_where_the_neighbours_are_and_is_missed_after_its_latest_start() -> None:
     priority = airing("q", local("05:00"), 40, air_class=PRIORITY)
     joined, _ = forecast([BULLETIN, priority])
     assert heard(joined) == [("a1", "05:00:40", 40_000, 60_000), ("a2", "05:01:05", 0, 60_000)]
@@ -60,12 +63,12 @@ def test_a_late_start_joins_where_the_neighbours_are_and_is_missed_after_its_lat
     assert states(impatient, priority)["a"] == "missed"
 
 
-def test_an_equal_class_waits_and_joins():
+def test_an_equal_class_waits_and_joins() -> None:
     _, waiting = forecast([BULLETIN, airing("b", local("05:01"), 90, late=120)])
     assert heard(waiting) == [("b1", "05:02:05", 65_000, 90_000)]
 
 
-def test_at_one_instant_class_goes_before_start_and_start_before_id():
+def test_at_one_instant_class_goes_before_start_and_start_before_id() -> None:
     long_ago = airing("z", local("04:59"), 30, late=600)
     broadcasts = [airing("b", local("05:00"), 60), airing("a", local("05:00"), 60), long_ago]
     assert states(*broadcasts, airing("e", local("05:00"), 5, air_class=EMERGENCY)) == {
@@ -73,7 +76,7 @@ def test_at_one_instant_class_goes_before_start_and_start_before_id():
     }  # fmt: skip
 
 
-def test_an_emergency_interrupts_what_interrupts():
+def test_an_emergency_interrupts_what_interrupts() -> None:
     broadcasts = [
         airing("a", local("05:00"), 100),
         airing("p", local("05:00:10"), 30, air_class=PRIORITY),
@@ -85,12 +88,12 @@ def test_an_emergency_interrupts_what_interrupts():
     assert heard(ordinary) == [("a1", "05:00:00", 0, 10_000), ("a1", "05:00:55", 0, 100_000)]
 
 
-def test_the_end_of_one_comes_before_the_start_of_a_higher_one():
+def test_the_end_of_one_comes_before_the_start_of_a_higher_one() -> None:
     ours, _ = forecast([airing("a", local("05:00"), 60), airing("p", local("05:01"), 10, air_class=PRIORITY)])
     assert heard(ours) == [("a1", "05:00:00", 0, 60_000)]
 
 
-def test_an_item_that_ends_as_a_higher_class_begins_is_done():
+def test_an_item_that_ends_as_a_higher_class_begins_is_done() -> None:
     ours, _ = forecast([airing("a", local("05:00"), 60, 30), airing("p", local("05:01"), 10, air_class=PRIORITY)])
     assert heard(ours) == [("a1", "05:00:00", 0, 60_000), ("a2", "05:01:10", 0, 30_000)]
     resumed, *_ = forecast(
@@ -103,7 +106,7 @@ def test_an_item_that_ends_as_a_higher_class_begins_is_done():
     assert heard(resumed) == [("a1", "05:00:00", 0, 10_000), ("a1", "05:00:20", 0, 60_000)]
 
 
-def test_nothing_sounds_over_the_end_of_the_frame():
+def test_nothing_sounds_over_the_end_of_the_frame() -> None:
     broadcast = airing("a", local("06:28"), 60, 50, gap=5)
     priority = airing("p", local("06:29"), 20, air_class=PRIORITY)
     allowed = must_end_by(default_policy("xa"), [broadcast, priority])
@@ -114,7 +117,7 @@ def test_nothing_sounds_over_the_end_of_the_frame():
     assert without_limits.expected_state == "played"
 
 
-def test_what_starts_outside_every_frame_is_missed_and_disturbs_nobody():
+def test_what_starts_outside_every_frame_is_missed_and_disturbs_nobody() -> None:
     at_night = airing("p", local("04:59:30"), 60, air_class=PRIORITY)
     relay = airing("a", local("04:59"), 60, late=90)
     for broadcasts in ([at_night], [at_night, relay]):
@@ -122,25 +125,25 @@ def test_what_starts_outside_every_frame_is_missed_and_disturbs_nobody():
         assert set(states(*broadcasts, must_end_by=allowed).values()) == {"missed"}
 
 
-def test_a_higher_class_that_cannot_be_heard_does_not_interrupt():
+def test_a_higher_class_that_cannot_be_heard_does_not_interrupt() -> None:
     outside = airing("p", local("06:29:50"), 20, air_class=PRIORITY)
     inside = airing("a", local("06:29"), 60)
     allowed = must_end_by(default_policy("xa"), [inside, outside])
     assert states(inside, outside, must_end_by=allowed) == {"a": "played", "p": "missed"}
 
 
-def test_an_emergency_is_heard_at_any_hour():
+def test_an_emergency_is_heard_at_any_hour() -> None:
     emergency = airing("e", local("03:15"), 30, air_class=EMERGENCY)
     assert states(emergency, must_end_by=must_end_by(default_policy("xa"), [emergency])) == {"e": "played"}
 
 
-def test_two_percent_may_be_lost():
+def test_two_percent_may_be_lost() -> None:
     blip = airing("e", local("05:00"), 2, air_class=EMERGENCY)
     assert states(airing("a", local("05:00"), 100), blip)["a"] == "played"
     assert states(airing("a", local("05:00"), 99), blip)["a"] == "partial"
 
 
-def test_naive_instants_and_impossible_broadcasts_are_refused():
+def test_naive_instants_and_impossible_broadcasts_are_refused() -> None:
     naive = datetime(2026, 3, 15, 5, 0)  # noqa: DTZ001 - the point of the test
     item = ItemLength("a", 1000)
     with pytest.raises(NaiveInstant, match="start needs a time zone"):
@@ -155,14 +158,16 @@ def test_naive_instants_and_impossible_broadcasts_are_refused():
         ItemLength("a", 0)
 
 
-def test_classes_are_spelled_as_in_the_protocol():
+def test_classes_are_spelled_as_in_the_protocol() -> None:
     assert [air_class.word for air_class in AirClass] == ["ordinary", "priority", "emergency"]
     assert AirClass.from_word("priority") is PRIORITY
 
 
 @settings(max_examples=400, deadline=None)
 @given(airings(), limits)
-def test_the_forecast_is_what_a_node_does_that_knows_only_the_present(broadcasts, allowed):
+def test_the_forecast_is_what_a_node_does_that_knows_only_the_present(
+    broadcasts: list[Airing], allowed: dict[str, datetime],
+) -> None:
     expected = second_by_second(broadcasts, allowed, SHORT_GRACE, NOON, seconds=600)
     for playback in forecast(broadcasts, allowed, SHORT_GRACE):
         seconds = [
@@ -176,7 +181,9 @@ def test_the_forecast_is_what_a_node_does_that_knows_only_the_present(broadcasts
 
 @settings(deadline=None)
 @given(airings(), limits)
-def test_no_two_things_sound_at_once_and_none_past_its_limit(broadcasts, allowed):
+def test_no_two_things_sound_at_once_and_none_past_its_limit(
+    broadcasts: list[Airing], allowed: dict[str, datetime],
+) -> None:
     sounds = []
     by_id = {broadcast.broadcast_id: broadcast for broadcast in broadcasts}
     for playback in forecast(broadcasts, allowed, SHORT_GRACE):
@@ -195,7 +202,9 @@ def test_no_two_things_sound_at_once_and_none_past_its_limit(broadcasts, allowed
 
 @settings(deadline=None)
 @given(airings(), limits)
-def test_what_is_heard_is_never_more_than_planned_and_decides_the_state(broadcasts, allowed):
+def test_what_is_heard_is_never_more_than_planned_and_decides_the_state(
+    broadcasts: list[Airing], allowed: dict[str, datetime],
+) -> None:
     for playback in forecast(broadcasts, allowed, SHORT_GRACE):
         assert 0 <= playback.heard_ms <= playback.planned_ms
         assert playback.heard_ms == sum(item.heard_ms for item in playback.items)
@@ -205,7 +214,9 @@ def test_what_is_heard_is_never_more_than_planned_and_decides_the_state(broadcas
 
 @settings(deadline=None)
 @given(airings(), limits)
-def test_an_emergency_is_heard_whole_at_its_instant_whatever_else_is_planned(broadcasts, allowed):
+def test_an_emergency_is_heard_whole_at_its_instant_whatever_else_is_planned(
+    broadcasts: list[Airing], allowed: dict[str, datetime],
+) -> None:
     emergencies = [b for b in broadcasts if b.air_class is EMERGENCY]
     alone = [
         b for b in emergencies if not any(o is not b and o.start < b.end and b.start < o.end for o in emergencies)
@@ -218,7 +229,7 @@ def test_an_emergency_is_heard_whole_at_its_instant_whatever_else_is_planned(bro
 
 
 @given(st.randoms(), airings())
-def test_the_order_in_which_broadcasts_are_given_does_not_matter(random, broadcasts):
+def test_the_order_in_which_broadcasts_are_given_does_not_matter(random: Random, broadcasts: list[Airing]) -> None:
     shuffled = list(broadcasts)
     random.shuffle(shuffled)
     assert forecast(shuffled) == forecast(broadcasts)

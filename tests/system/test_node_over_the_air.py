@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,7 +141,7 @@ def scene(folder: Path, broker: EmbeddedNats) -> Iterator[tuple[Centre, Depot, l
         centre.stop()
 
 
-def until(reached: object, seconds: float = 20.0) -> None:
+def until(reached: Callable[[], object], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -164,8 +164,10 @@ def sounds(folder: Path) -> list[tuple[float, float]]:
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(float) / 32768
     loud = np.flatnonzero(np.abs(samples) > 0.02)
     breaks = np.flatnonzero(np.diff(loud) > 0.05 * about["sample_rate"])
-    starts = loud[np.concatenate(([0], breaks + 1))] if len(loud) else []
-    ends = loud[np.concatenate((breaks, [-1]))] if len(loud) else []
+    if not len(loud):
+        return []
+    starts = loud[np.concatenate(([0], breaks + 1))]
+    ends = loud[np.concatenate((breaks, [-1]))]
     return [(first + a / about["sample_rate"], first + b / about["sample_rate"])
             for a, b in zip(starts, ends, strict=True)]
 
@@ -179,7 +181,7 @@ def plan(names: list[tuple[str, int]], seconds: float, lead_s: float, gap_s: flo
         sizes=dict(names))
 
 
-def test_an_order_by_broker_is_heard_on_time_told_and_receipted(tmp_path, broker):
+def test_an_order_by_broker_is_heard_on_time_told_and_receipted(tmp_path: Path, broker: EmbeddedNats) -> None:
     with scene(tmp_path, broker) as (centre, depot, running):
         names = [add_tone(depot, tmp_path, 1.5, hertz) for hertz in (440, 880)]
         wanted = plan(names, 1.5, 7, 1)
@@ -198,7 +200,9 @@ def test_an_order_by_broker_is_heard_on_time_told_and_receipted(tmp_path, broker
         assert abs(ended - begins - 1.5) < 0.05
 
 
-def test_killed_while_it_plays_it_comes_back_and_airs_what_is_left_without_the_server(tmp_path, broker):
+def test_killed_while_it_plays_it_comes_back_and_airs_what_is_left_without_the_server(
+    tmp_path: Path, broker: EmbeddedNats,
+) -> None:
     with scene(tmp_path, broker) as (centre, depot, running):
         names = [add_tone(depot, tmp_path, 2.0, hertz) for hertz in (440, 880, 660)]
         wanted = plan(names, 2.0, 7, 3)
@@ -217,7 +221,7 @@ def test_killed_while_it_plays_it_comes_back_and_airs_what_is_left_without_the_s
         assert abs(begins - one.start.timestamp()) < 0.1
 
 
-def test_a_stop_by_command_is_obeyed_and_answered(tmp_path, broker):
+def test_a_stop_by_command_is_obeyed_and_answered(tmp_path: Path, broker: EmbeddedNats) -> None:
     with scene(tmp_path, broker) as (centre, depot, _):
         names = [add_tone(depot, tmp_path, 4.0, 440)]
         centre.want(plan(names, 4.0, 6, 0))

@@ -1,6 +1,7 @@
 """The forecast of the server and the agent on the pole obey the same rules: for every timetable they hear the same."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from schedules.policy import Policy
 from tests.firmware_bridge.builders import COMMUNE, NOON, Commune, approved, broadcast, by_server, order, sha
 from tests.firmware_bridge.node.pole import Pole
 
+Listed = tuple[int, AirClass, list[str], int, int]
 LENGTHS = (1_000, 2_500, 5_000, 20_000, 45_000, 60_000, 90_000)
 TRACKS = {sha(f"track {length}"): length for length in LENGTHS}
 
@@ -33,7 +35,7 @@ def airing(name: str, start_s: int, air_class: AirClass, tracks: list[str], gap_
     return Airing(name, start, start + timedelta(seconds=latest_s), timetable.AirClass(air_class), items)
 
 
-def on_the_pole(listed: list[tuple], commune: Commune) -> Pole:
+def on_the_pole(listed: list[Listed], commune: Commune) -> Pole:
     pole = Pole(commune).ready()
     for track, length in TRACKS.items():
         pole.store(track, approved(track, duration_ms=length, air_class=AirClass.EMERGENCY))
@@ -45,21 +47,24 @@ def on_the_pole(listed: list[tuple], commune: Commune) -> Pole:
     return pole
 
 
-def segments_of(pole: Pole, name: str) -> dict[str, list[tuple]]:
+def segments_of(pole: Pole, name: str) -> dict[str, list[tuple[str, int, int]]]:
     (end,) = pole.ends(name)
-    found: dict[str, list[tuple]] = {}
-    for one in end.data.get("segments", []):
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    segments: Any = end.data.get("segments", [])
+    for one in segments:
         found.setdefault(one["item"], []).append((one["at"], one["from_ms"], one["to_ms"]))
     return found
 
 
-def stamp(instant: object) -> str:
+def stamp(instant: datetime) -> str:
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @given(BROADCASTS, st.sampled_from((0, 90, 150)), st.sampled_from((1, 2, 3, 60)))
 @settings(max_examples=100, deadline=None)
-def test_the_pole_lets_be_heard_what_the_server_forecasts(listed, opens_s, session_minutes):
+def test_the_pole_lets_be_heard_what_the_server_forecasts(
+    listed: list[Listed], opens_s: int, session_minutes: int,
+) -> None:
     opened = (NOON + timedelta(hours=7, minutes=-1)).time()
     closes = (NOON + timedelta(hours=7, minutes=2 + opens_s // 60)).time()
     commune = Commune(frames=((f"{opened:%H:%M}", f"{closes:%H:%M}"),), longest_session_minutes=session_minutes)

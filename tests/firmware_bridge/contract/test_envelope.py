@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -32,19 +33,19 @@ from tests.firmware_bridge.builders import (
 KNOWN = {key_id(public(name)): public(name) for name in ("hoa", "binh")}
 
 
-def test_the_bytes_signed_are_those_of_dsse_v1():
+def test_the_bytes_signed_are_those_of_dsse_v1() -> None:
     assert signed_bytes("text/x", b"hello") == b"DSSEv1 6 text/x 5 hello"
 
 
 @given(st.binary(max_size=300), st.text("abc/.+-", min_size=1, max_size=30))
-def test_what_was_signed_comes_back_and_verifies(payload, kind):
+def test_what_was_signed_comes_back_and_verifies(payload: bytes, kind: str) -> None:
     envelope = decode(encode(sign(kind, payload, key("hoa"), key("binh"))))
     assert (envelope.payload, envelope.payload_type) == (payload, kind)
     assert good_signers(envelope, KNOWN) == frozenset(KNOWN)
 
 
 @given(st.binary(min_size=1, max_size=100), st.data())
-def test_one_changed_bit_of_the_payload_or_the_type_spoils_the_signature(payload, data):
+def test_one_changed_bit_of_the_payload_or_the_type_spoils_the_signature(payload: bytes, data: st.DataObject) -> None:
     envelope = sign("a/b", payload, key("hoa"))
     place = data.draw(st.integers(0, len(payload) * 8 - 1))
     changed = bytearray(payload)
@@ -53,7 +54,7 @@ def test_one_changed_bit_of_the_payload_or_the_type_spoils_the_signature(payload
     assert not good_signers(dsse.Envelope("a/c", payload, envelope.signatures), KNOWN)
 
 
-def test_a_key_that_claims_the_id_of_another_does_not_count():
+def test_a_key_that_claims_the_id_of_another_does_not_count() -> None:
     envelope = sign("a/b", b"x", key("stranger"))
     claimed = {envelope.signatures[0].key_id: public("hoa")}
     assert not good_signers(envelope, claimed)
@@ -73,12 +74,12 @@ def wire(**changes: object) -> bytes:
     b"[" * 50 + b"]" * 50,
     wire().replace(b'"a/b"', b"NaN"),
 ], ids=lambda raw: raw[:40].decode(errors="replace"))
-def test_what_is_not_a_strict_envelope_is_refused(raw):
+def test_what_is_not_a_strict_envelope_is_refused(raw: bytes) -> None:
     with pytest.raises(MalformedEnvelope):
         decode(raw)
 
 
-def test_an_envelope_larger_than_allowed_is_refused():
+def test_an_envelope_larger_than_allowed_is_refused() -> None:
     with pytest.raises(MalformedEnvelope):
         decode(encode(sign("a/b", bytes(5000), key("hoa"))), max_bytes=4000)
 
@@ -115,7 +116,7 @@ def rewrite(raw: bytes, dice: random.Random) -> bytes:
         return raw
 
 
-DOCUMENTS = {
+DOCUMENTS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
     "recording": (encode(approved(sha("news"))), lambda raw: read_recording(
         decode(raw), Commune().full_trust(), PATH, NOON)),
     "order": (by_server(order(broadcast("b1", NOON + timedelta(hours=1), sha("news")))), lambda raw: read_order(
@@ -127,7 +128,7 @@ MUTATIONS = 2_000
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_mutated_documents_are_never_accepted_with_another_meaning(name):
+def test_mutated_documents_are_never_accepted_with_another_meaning(name: str) -> None:
     """Of thousands of mutations none is accepted, unless it says exactly what was signed (blanks in the JSON)."""
     raw, read = DOCUMENTS[name]
     original, dice, refused = read(raw), random.Random(name), 0
@@ -144,7 +145,7 @@ def test_mutated_documents_are_never_accepted_with_another_meaning(name):
 
 
 @pytest.mark.parametrize("kind", [RunningOrder, RecordingStatement])
-def test_a_document_of_one_type_is_never_read_as_another(kind):
+def test_a_document_of_one_type_is_never_read_as_another(kind: type[RunningOrder | RecordingStatement]) -> None:
     statement = approved(sha("news"))
     posed = sign(kind.TYPE, statement.payload, key("server"))
     with pytest.raises(Refused):

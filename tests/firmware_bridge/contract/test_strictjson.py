@@ -16,12 +16,12 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_what_is_written_is_read_back(value):
+def test_what_is_written_is_read_back(value: object) -> None:
     assert loads(dumps(value), 1_000_000) == value
 
 
 @given(st.text('[]{}"\\a,:1 ', max_size=60))
-def test_it_reads_what_json_reads_unless_it_is_too_deep(text):
+def test_it_reads_what_json_reads_unless_it_is_too_deep(text: str) -> None:
     try:
         expected = json.loads(text)
     except json.JSONDecodeError:
@@ -36,21 +36,21 @@ def test_it_reads_what_json_reads_unless_it_is_too_deep(text):
 @pytest.mark.parametrize("raw", [
     b'{"a":1,"a":2}', b"NaN", b"[Infinity]", b"\xc3", b"{", b"", b"[1,]",
     b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1)])
-def test_what_is_ambiguous_or_too_deep_is_refused(raw):
+def test_what_is_ambiguous_or_too_deep_is_refused(raw: bytes) -> None:
     with pytest.raises(MalformedJson):
         loads(raw, 1000)
 
 
-def test_brackets_inside_texts_are_not_depth():
+def test_brackets_inside_texts_are_not_depth() -> None:
     assert loads(b'["' + b"[{" * 50 + b'\\"[["]', 1000)
 
 
-def test_too_many_bytes_are_refused():
+def test_too_many_bytes_are_refused() -> None:
     with pytest.raises(MalformedJson):
         loads(b'"' + b"a" * 100 + b'"', 50)
 
 
-def test_hostile_texts_take_no_longer_than_their_length_deserves():
+def test_hostile_texts_take_no_longer_than_their_length_deserves() -> None:
     began = time.monotonic()
     for hostile in (b'"' + b'\\"' * 500_000, b'"' * 1_000_000, b"\\" * 1_000_000, b'{"' * 300_000):
         with pytest.raises(MalformedJson):
