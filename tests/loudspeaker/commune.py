@@ -14,10 +14,11 @@ from sqlmodel import Session
 
 from firmware_bridge.contract import envelope, keys
 from firmware_bridge.contract.documents import RecordingStatement
-from loudspeaker.approvals.keys import PROOF_TYPE
+from loudspeaker.approvals.keys import PROOF_TYPE, NewKey, register_key
 from loudspeaker.bulletins import recordings
 from loudspeaker.bulletins.recordings import Made
 from loudspeaker.conductor.house import House
+from loudspeaker.conductor.trust import list_key
 from loudspeaker.places.models import Place
 from loudspeaker.users.access import Actor, actor_for
 from loudspeaker.users.models import Role, User
@@ -72,13 +73,11 @@ def a_commune_with_people(app: FastAPI, clock: SetClock) -> Commune:
 def give_key(commune: Commune, user: User, listed: bool = True) -> Ed25519PrivateKey:
     """Have `user` make and register a key, and the administrator list it for the commune."""
     key = keys.new_key()
-    answer = commune.client(user).post("/api/v1/me/signing-keys", json=registration(key, user))
-    assert answer.status_code == 201, answer.text
-    if listed:
-        where = {"place_id": commune.place.id}
-        address = f"/api/v1/signing-keys/{answer.json()['id']}/list"
-        done = commune.client(commune.administrator).post(address, json=where)
-        assert done.status_code == 200, done.text
+    with commune.house.database.work() as session:
+        owner, administrator = commune.actor(session, user), commune.actor(session, commune.administrator)
+        made = register_key(session, owner, commune.clock(), NewKey(**registration(key, user)))
+        if listed:
+            list_key(session, commune.house, administrator, made.id, commune.place.id)
     return key
 
 
