@@ -324,8 +324,8 @@ def test_every_step_stands_in_the_audit_log_and_no_secret_does(commune: Commune,
     with commune.house.database.read() as session:
         entries = session.exec(select(AuditEntry)).all()
     acts = {one.act for one in entries}
-    assert acts >= {"bulletin.create", "recording.add", "recording.ready", "recording.heard", "recording.sign", "recording.approve",
-                    "signing_key.register", "signing_key.list", "trust.root"}
+    assert acts >= {"bulletin.create", "recording.add", "recording.ready", "recording.heard", "recording.sign",
+                    "recording.approve", "signing_key.register", "signing_key.list", "trust.root"}
     written = json.dumps([one.data for one in entries])
     assert "ciphertext" not in written
     assert private_half(commune.keys[commune.approver.id]) not in written
