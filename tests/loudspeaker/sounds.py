@@ -47,5 +47,6 @@ def converted(source: bytes, folder: Path, *arguments: str, suffix: str) -> byte
     assert ffmpeg, "ffmpeg is missing: apt-get install ffmpeg"
     given, made = folder / "given.wav", folder / f"made{suffix}"
     given.write_bytes(source)
-    subprocess.run([ffmpeg, "-nostdin", "-loglevel", "error", "-y", "-i", str(given), *arguments, str(made)], check=True)
+    subprocess.run(
+        [ffmpeg, "-nostdin", "-loglevel", "error", "-y", "-i", str(given), *arguments, str(made)], check=True)
     return made.read_bytes()

@@ -33,7 +33,9 @@ ELECTION = SpecialEvent(
 )
 
 
-def policy(*frames: TimeFrame, quiet: tuple[QuietHours, ...] = (), longest: int = 45, a_day: int = 3, cap: int = 100) -> Policy:
+def policy(
+    *frames: TimeFrame, quiet: tuple[QuietHours, ...] = (), longest: int = 45, a_day: int = 3, cap: int = 100,
+) -> Policy:
     return Policy("thon", frames, quiet, timedelta(minutes=longest), a_day, cap)
 
 

@@ -32,7 +32,8 @@ DAY = timedelta(days=1)
 
 
 def slot(
-    new: Airing, existing_by_node: dict[str, list[Airing]], policy: DatedPolicy = DEFAULT, after: str = "00:00", days: int = 8,
+    new: Airing, existing_by_node: dict[str, list[Airing]], policy: DatedPolicy = DEFAULT, after: str = "00:00",
+    days: int = 8,
 ) -> datetime | None:
     policies = dict.fromkeys(existing_by_node, policy)
     start = local(after)
@@ -157,7 +158,8 @@ def daily(name: str, start: str, *seconds: float, days: range = range(15, 20)) -
 
 
 def start_of_all(
-    series: list[Airing], existing_by_node: dict[str, list[Airing]], policy: DatedPolicy = DEFAULT, after: str = "00:00",
+    series: list[Airing], existing_by_node: dict[str, list[Airing]], policy: DatedPolicy = DEFAULT,
+    after: str = "00:00",
 ) -> datetime | None:
     policies = dict.fromkeys(existing_by_node, policy)
     return next_free_start(series, existing_by_node, policies, local(after), local(after) + timedelta(days=1))

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from firmware_bridge.contract.documents import AirClass, CommandKind, StandingStop
 from firmware_bridge.contract.topics import Down
+from firmware_bridge.node.effects import Fetch, SetVolume
 from firmware_bridge.node.inputs import Disconnected, SelfTested, Spoiled
 from tests.firmware_bridge.builders import NOON, approved, broadcast, by_server, command, order, play_now, sha, stop
 from tests.firmware_bridge.node.pole import Pole
@@ -19,11 +20,16 @@ def ready(*recordings: str) -> Pole:
     return pole
 
 
+def fetch_of(pole: Pole) -> Fetch:
+    assert pole.wanted
+    return pole.wanted
+
+
 def heard_of(pole: Pole) -> list[tuple[str, float, int, int]]:
     return [(one.recording, (one.at - NOON).total_seconds(), one.from_ms, one.to_ms) for one in pole.heard]
 
 
-def test_a_stop_silences_at_once_and_holds():
+def test_a_stop_silences_at_once_and_holds() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS), broadcast("b2", SOON + timedelta(minutes=5), NEWS))))
     pole.run_for(50)
@@ -36,7 +42,7 @@ def test_a_stop_silences_at_once_and_holds():
     assert heard_of(pole) == [(NEWS, 30.0, 0, 20_000)]
 
 
-def test_a_stop_is_written_before_it_acts():
+def test_a_stop_is_written_before_it_acts() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.run_for(28)
@@ -45,7 +51,7 @@ def test_a_stop_is_written_before_it_acts():
     assert kinds.index("Write") < kinds.index("Silence")
 
 
-def test_a_node_away_during_the_stop_is_silent_on_return():
+def test_a_node_away_during_the_stop_is_silent_on_return() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.take(Disconnected("link lost"))
@@ -58,7 +64,7 @@ def test_a_node_away_during_the_stop_is_silent_on_return():
     assert pole.ends("b1")[0].data["reason"] == "stopped"
 
 
-def test_a_stop_holds_over_a_kill():
+def test_a_stop_holds_over_a_kill() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.receive(by_server(stop(1)), Down.COMMAND)
@@ -68,7 +74,7 @@ def test_a_stop_holds_over_a_kill():
     assert pole.ends("b1")[0].data["reason"] == "stopped"
 
 
-def test_a_lifted_stop_lets_a_broadcast_join_its_neighbours():
+def test_a_lifted_stop_lets_a_broadcast_join_its_neighbours() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.receive(by_server(stop(1)), Down.COMMAND)
@@ -79,7 +85,7 @@ def test_a_lifted_stop_lets_a_broadcast_join_its_neighbours():
     assert pole.ends("b1")[0].data["reason"] == "late"
 
 
-def test_a_stop_is_obeyed_even_when_the_time_is_unknown():
+def test_a_stop_is_obeyed_even_when_the_time_is_unknown() -> None:
     pole = Pole(clock_error_s=None)
     pole.connect()
     pole.receive(by_server(stop(1)), Down.COMMAND)
@@ -88,7 +94,7 @@ def test_a_stop_is_obeyed_even_when_the_time_is_unknown():
     assert pole.refusals("command_refused") == ["clock"]
 
 
-def test_a_revoked_recording_stops_at_once_and_the_next_goes_on():
+def test_a_revoked_recording_stops_at_once_and_the_next_goes_on() -> None:
     pole = ready(NEWS, OTHER)
     both = broadcast("b1", SOON, NEWS, OTHER, gap_ms=2000)
     pole.receive(by_server(order(both)))
@@ -102,7 +108,7 @@ def test_a_revoked_recording_stops_at_once_and_the_next_goes_on():
     assert pole.entries("recording_removed")[0].data["reason"] == "revoked"
 
 
-def test_a_broadcast_of_revoked_recordings_only_is_missed():
+def test_a_broadcast_of_revoked_recordings_only_is_missed() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS), revoked=(NEWS,), recordings=())))
     pole.run_for(900)
@@ -110,7 +116,7 @@ def test_a_broadcast_of_revoked_recordings_only_is_missed():
     assert pole.ends("b1")[0].data["reason"] == "revoked"
 
 
-def test_a_newer_approval_counts_again_after_a_revocation():
+def test_a_newer_approval_counts_again_after_a_revocation() -> None:
     pole = ready()
     pole.receive(by_server(order(revoked=(NEWS,))))
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS), version=2)))
@@ -122,7 +128,7 @@ def test_a_newer_approval_counts_again_after_a_revocation():
     assert pole.ends("b1")[0].data["state"] == "played"
 
 
-def test_what_an_order_no_longer_lists_is_cancelled_once():
+def test_what_an_order_no_longer_lists_is_cancelled_once() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.receive(by_server(order(version=2)))
@@ -132,7 +138,7 @@ def test_what_an_order_no_longer_lists_is_cancelled_once():
     assert not pole.heard
 
 
-def test_what_is_listed_again_in_time_airs():
+def test_what_is_listed_again_in_time_airs() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.receive(by_server(order(version=2)))
@@ -142,7 +148,7 @@ def test_what_is_listed_again_in_time_airs():
     assert [one.data.get("state") for one in pole.ends("b1")] == ["played"]
 
 
-def test_what_is_cancelled_while_it_plays_ends_at_once():
+def test_what_is_cancelled_while_it_plays_ends_at_once() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.run_for(50)
@@ -152,7 +158,7 @@ def test_what_is_cancelled_while_it_plays_ends_at_once():
     assert (end.data["state"], end.data["heard_ms"], end.data["reason"]) == ("partial", 20_000, "cancelled")
 
 
-def test_an_emergency_plays_at_once_and_the_bulletin_goes_on_after_it():
+def test_an_emergency_plays_at_once_and_the_bulletin_goes_on_after_it() -> None:
     pole = ready(NEWS)
     pole.store(ALARM, approved(ALARM, air_class=AirClass.EMERGENCY, duration_ms=10_000))
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
@@ -166,10 +172,10 @@ def test_an_emergency_plays_at_once_and_the_bulletin_goes_on_after_it():
     assert pole.ends("b1")[0].data["state"] == "played"
 
 
-def test_an_emergency_waits_for_its_recording():
+def test_an_emergency_waits_for_its_recording() -> None:
     pole = ready(NEWS)
     pole.receive(by_server(play_now("c1", ALARM)), Down.COMMAND)
-    assert [one.sha256 for one in pole.wanted.wants] == [ALARM]
+    assert [one.sha256 for one in fetch_of(pole).wants] == [ALARM]
     pole.run_for(20)
     assert not pole.heard
     pole.store(ALARM, approved(ALARM, air_class=AirClass.EMERGENCY, duration_ms=10_000))
@@ -177,14 +183,14 @@ def test_an_emergency_waits_for_its_recording():
     assert pole.ends("now-c1")[0].data["state"] == "played"
 
 
-def test_an_emergency_whose_recording_never_came_is_missed():
+def test_an_emergency_whose_recording_never_came_is_missed() -> None:
     pole = ready(NEWS)
     pole.receive(by_server(play_now("c1", ALARM)), Down.COMMAND)
     pole.run_for(120)
     assert [one.data["reason"] for one in pole.ends("now-c1")] == ["not_stored"]
 
 
-def test_an_emergency_asked_for_before_a_kill_still_plays():
+def test_an_emergency_asked_for_before_a_kill_still_plays() -> None:
     pole = ready(NEWS)
     pole.receive(by_server(play_now("c1", ALARM)), Down.COMMAND)
     pole.kill(5)
@@ -193,7 +199,7 @@ def test_an_emergency_asked_for_before_a_kill_still_plays():
     assert [one.data.get("state") for one in pole.ends("now-c1")] == ["played"]
 
 
-def test_an_emergency_does_not_air_under_a_stop():
+def test_an_emergency_does_not_air_under_a_stop() -> None:
     pole = ready(ALARM)
     pole.receive(by_server(stop(1)), Down.COMMAND)
     pole.receive(by_server(play_now("c1", ALARM)), Down.COMMAND)
@@ -202,7 +208,7 @@ def test_an_emergency_does_not_air_under_a_stop():
     assert [one.data["reason"] for one in pole.ends("now-c1")] == ["stopped"]
 
 
-def test_a_recording_that_comes_late_joins_its_neighbours():
+def test_a_recording_that_comes_late_joins_its_neighbours() -> None:
     pole = ready(OTHER)
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.run_for(40)
@@ -215,14 +221,14 @@ def test_a_recording_that_comes_late_joins_its_neighbours():
     assert pole.ends("b1")[0].data["reason"] == "late"
 
 
-def test_a_recording_that_never_comes_is_missed():
+def test_a_recording_that_never_comes_is_missed() -> None:
     pole = ready(OTHER)
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.run_for(900)
     assert [one.data["reason"] for one in pole.ends("b1")] == ["not_stored"]
 
 
-def test_bytes_that_are_found_spoiled_do_not_air():
+def test_bytes_that_are_found_spoiled_do_not_air() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.run_for(25)
@@ -233,17 +239,56 @@ def test_bytes_that_are_found_spoiled_do_not_air():
     assert pole.refusals("recording_refused") == ["altered"]
 
 
-def test_a_new_volume_counts_for_what_sounds():
+def test_a_new_volume_counts_for_what_sounds() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS))))
     pole.run_for(35)
     louder = command("v", CommandKind.VOLUME, volume=40, issued=NOON + timedelta(seconds=35))
     effects = pole.receive(by_server(louder), Down.COMMAND)
-    assert [one.percent for one in effects if type(one).__name__ == "SetVolume"] == [40]
+    assert [one.percent for one in effects if isinstance(one, SetVolume)] == [40]
 
 
-def test_a_self_test_is_answered_in_the_journal():
+def test_a_self_test_is_answered_in_the_journal() -> None:
     pole = ready()
     pole.receive(by_server(command("t", CommandKind.SELF_TEST)), Down.COMMAND)
     pole.take(SelfTested("t", {"disk": True, "decoder": False}))
     assert [one.data["result"] for one in pole.entries("command")] == ["accepted", "failed"]
+
+
+def test_prepared_emergencies_are_fetched_and_held() -> None:
+    pole = ready(NEWS)
+    pole.receive(by_server(order(broadcast("b1", SOON, OTHER), broadcast("b2", NOON + timedelta(hours=9), sha("late")),
+                                 prepared=(ALARM,))))
+    assert [one.sha256 for one in fetch_of(pole).wants] == [OTHER, ALARM, sha("late")]
+    assert ALARM in fetch_of(pole).needed
+
+
+def test_only_the_languages_that_the_order_needs_are_fetched() -> None:
+    pole = ready(NEWS)
+    both = broadcast("b1", SOON, NEWS)
+    items = (both.items[0].model_copy(update={"recordings": {"vi": OTHER, "hmn": ALARM}}),)
+    wanted = order(both.model_copy(update={"items": items}), languages=("hmn", "vi"))
+    needed = tuple(one for one in wanted.recordings if one.sha256 != OTHER)
+    pole.receive(by_server(wanted.model_copy(update={"recordings": needed})))
+    assert [one.sha256 for one in fetch_of(pole).wants] == [one.sha256 for one in needed if one.sha256 == ALARM]
+
+
+def test_the_villages_first_language_that_is_there_airs() -> None:
+    pole = ready(NEWS, OTHER)
+    both = broadcast("b1", SOON, NEWS)
+    items = (both.items[0].model_copy(update={"recordings": {"vi": NEWS, "hmn": ALARM, "tai": OTHER}}),)
+    pole.receive(by_server(order(both.model_copy(update={"items": items}), languages=("hmn", "tai"), recordings=tuple(
+        {"sha256": one, "bytes": 1000, "duration_ms": 60_000} for one in (NEWS, ALARM, OTHER)))))
+    pole.run_for(120)
+    assert [one[0] for one in heard_of(pole)] == [OTHER]
+    assert pole.ends("b1")[0].data["state"] == "played"
+
+
+def test_all_languages_air_in_the_villages_order() -> None:
+    pole = ready(NEWS, OTHER)
+    both = broadcast("b1", SOON, NEWS)
+    items = (both.items[0].model_copy(update={"recordings": {"vi": NEWS, "tai": OTHER}}),)
+    pole.receive(by_server(order(both.model_copy(update={"items": items, "languages": "all"}),
+                                 languages=("tai", "vi"))))
+    pole.run_for(200)
+    assert [one[0] for one in heard_of(pole)] == [OTHER, NEWS]

@@ -1,6 +1,7 @@
 """Kills at any moment, clocks that jump or know nothing: one truthful end for each broadcast."""
 
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ SOON = NOON + timedelta(seconds=30)
 LENGTHS = {NEWS: 20_000, OTHER: 10_000}
 
 
-def ready(**more) -> Pole:
+def ready(**more: Any) -> Pole:
     pole = Pole(**more).ready()
     for one, length in LENGTHS.items():
         pole.store(one, approved(one, duration_ms=length, air_class=AirClass.EMERGENCY))
@@ -32,7 +33,9 @@ MORNING = (
 
 @given(st.lists(st.tuples(st.integers(1, 150_000), st.integers(0, 40)), min_size=1, max_size=5))
 @settings(max_examples=60, deadline=None)
-def test_killed_at_any_moments_every_broadcast_ends_once_and_never_plays_again_after_its_end(kills):
+def test_killed_at_any_moments_every_broadcast_ends_once_and_never_plays_again_after_its_end(
+    kills: list[tuple[int, int]],
+) -> None:
     pole = ready()
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     for at_ms, away_s in sorted(kills):
@@ -41,14 +44,14 @@ def test_killed_at_any_moments_every_broadcast_ends_once_and_never_plays_again_a
     pole.run_until(NOON + timedelta(minutes=12))
     for one in MORNING:
         assert len(pole.ends(one.id)) == 1, one.id
-    for one in pole.journal:
-        if one.kind == "play_start":
-            (end,) = pole.ends(one.broadcast)
-            assert one.seq < end.seq
+    for entry in pole.journal:
+        if entry.kind == "play_start":
+            (end,) = pole.ends(str(entry.broadcast))
+            assert entry.seq < end.seq
     assert [one.seq for one in pole.journal] == list(range(1, len(pole.journal) + 1))
 
 
-def test_a_start_without_an_end_is_unknown_after_a_kill():
+def test_a_start_without_an_end_is_unknown_after_a_kill() -> None:
     pole = ready()
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     pole.run_for(35)
@@ -59,7 +62,7 @@ def test_a_start_without_an_end_is_unknown_after_a_kill():
     assert pole.ends("p")[0].data["state"] == "played"
 
 
-def test_what_passed_while_the_power_was_off_is_missed_for_power():
+def test_what_passed_while_the_power_was_off_is_missed_for_power() -> None:
     pole = ready()
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     pole.run_for(5)
@@ -69,7 +72,7 @@ def test_what_passed_while_the_power_was_off_is_missed_for_power():
     assert not pole.heard
 
 
-def test_a_node_back_before_the_latest_start_joins():
+def test_a_node_back_before_the_latest_start_joins() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("a", SOON, NEWS), lengths=LENGTHS)))
     pole.run_for(5)
@@ -79,7 +82,7 @@ def test_a_node_back_before_the_latest_start_joins():
     assert 9_900 <= pole.heard[0].from_ms <= 12_000
 
 
-def test_orders_and_trust_are_held_over_a_kill():
+def test_orders_and_trust_are_held_over_a_kill() -> None:
     pole = ready()
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     pole.kill(3)
@@ -89,7 +92,7 @@ def test_orders_and_trust_are_held_over_a_kill():
     assert pole.ends("a")[0].data["state"] == "played"
 
 
-def test_without_the_time_nothing_scheduled_airs():
+def test_without_the_time_nothing_scheduled_airs() -> None:
     pole = ready()
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     pole.clock_error_s = None
@@ -102,7 +105,7 @@ def test_without_the_time_nothing_scheduled_airs():
     assert {pole.ends(one.id)[0].data["reason"] for one in MORNING} == {"clock"}
 
 
-def test_the_time_survives_a_restart_of_the_program():
+def test_the_time_survives_a_restart_of_the_program() -> None:
     pole = ready()
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     pole.run_for(1)
@@ -112,7 +115,7 @@ def test_the_time_survives_a_restart_of_the_program():
     assert pole.ends("a")[0].data["state"] == "played"
 
 
-def test_the_time_survives_a_restart_of_a_machine_that_keeps_it():
+def test_the_time_survives_a_restart_of_a_machine_that_keeps_it() -> None:
     pole = ready(has_rtc=True)
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     pole.run_for(1)
@@ -123,7 +126,7 @@ def test_the_time_survives_a_restart_of_a_machine_that_keeps_it():
     assert pole.ends("a")[0].data["state"] == "played"
 
 
-def test_a_clock_at_1970_is_not_believed():
+def test_a_clock_at_1970_is_not_believed() -> None:
     pole = ready(has_rtc=True)
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     pole.run_for(1)
@@ -134,7 +137,7 @@ def test_a_clock_at_1970_is_not_believed():
     assert not pole.heard
 
 
-def test_time_that_becomes_unknown_silences_what_airs():
+def test_time_that_becomes_unknown_silences_what_airs() -> None:
     pole = ready()
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     pole.run_for(32)
@@ -146,7 +149,7 @@ def test_time_that_becomes_unknown_silences_what_airs():
     assert pole.ends("a")[0].data["reason"] == "clock"
 
 
-def test_a_step_forward_fires_nothing_past_its_latest_start():
+def test_a_step_forward_fires_nothing_past_its_latest_start() -> None:
     pole = ready()
     pole.receive(by_server(order(*(
         broadcast(f"b{number}", SOON + timedelta(seconds=60 * number), OTHER, latest_s=10) for number in range(20)),
@@ -160,7 +163,7 @@ def test_a_step_forward_fires_nothing_past_its_latest_start():
     assert [pole.ends(f"b{number}")[0].data.get("reason") for number in range(3)] == ["clock"] * 3
 
 
-def test_a_step_backward_repeats_nothing():
+def test_a_step_backward_repeats_nothing() -> None:
     pole = ready()
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     pole.run_for(300)
@@ -174,7 +177,7 @@ def test_a_step_backward_repeats_nothing():
 @given(st.lists(st.tuples(st.integers(1, 120), st.sampled_from((-86_400, -300, -45, -3, 3, 45, 300, 86_400))),
                 min_size=1, max_size=5))
 @settings(max_examples=40, deadline=None)
-def test_however_the_clock_jumps_nothing_repeats_or_bursts(jumps):
+def test_however_the_clock_jumps_nothing_repeats_or_bursts(jumps: list[tuple[int, int]]) -> None:
     pole = ready()
     pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
     for wait_s, jump_s in jumps:
@@ -187,7 +190,7 @@ def test_however_the_clock_jumps_nothing_repeats_or_bursts(jumps):
     assert heard <= 2 * sum(LENGTHS[item.recordings["vi"]] for one in MORNING for item in one.items)
 
 
-def test_a_player_that_breaks_off_loses_the_item_and_the_next_goes_on():
+def test_a_player_that_breaks_off_loses_the_item_and_the_next_goes_on() -> None:
     pole = ready()
     pole.receive(by_server(order(MORNING[0], lengths=LENGTHS)))
     pole.run_for(35)
@@ -200,7 +203,7 @@ def test_a_player_that_breaks_off_loses_the_item_and_the_next_goes_on():
     assert pole.entries("fault")[0].data["what"] == "player"
 
 
-def test_a_player_that_says_nothing_leaves_the_end_unknown():
+def test_a_player_that_says_nothing_leaves_the_end_unknown() -> None:
     pole = ready()
     pole.receive(by_server(order(MORNING[2], lengths=LENGTHS)))
     pole.run_for(119.5)
@@ -210,7 +213,7 @@ def test_a_player_that_says_nothing_leaves_the_end_unknown():
     assert (end.data["state"], end.data["reason"]) == ("unknown", "no_evidence")
 
 
-def test_sound_that_comes_late_shifts_what_follows_and_is_told():
+def test_sound_that_comes_late_shifts_what_follows_and_is_told() -> None:
     pole = ready(start_late_s=0.2)
     pole.receive(by_server(order(MORNING[0], lengths=LENGTHS)))
     pole.run_for(80)
@@ -220,7 +223,7 @@ def test_sound_that_comes_late_shifts_what_follows_and_is_told():
     assert [one.to_ms - one.from_ms for one in pole.heard] == [20_000, 10_000]
 
 
-def test_an_order_past_its_expiry_still_airs_and_alarms():
+def test_an_order_past_its_expiry_still_airs_and_alarms() -> None:
     pole = ready()
     pole.receive(by_server(order(broadcast("b1", SOON, NEWS), lengths=LENGTHS,
                                  expires=NOON + timedelta(seconds=10))))
@@ -229,10 +232,34 @@ def test_an_order_past_its_expiry_still_airs_and_alarms():
     assert [one.data["what"] for one in pole.entries("fault")] == ["order_expired"]
 
 
-def test_a_new_machine_learns_the_time_from_ntp_alone():
+def test_a_new_machine_learns_the_time_from_ntp_alone() -> None:
     pole = Pole(Commune(), clock_error_s=None)
-    assert pole.state.time_state is TimeState.UNTRUSTED
+    before = pole.state.time_state
     pole.clock_error_s = 0.02
     pole.run_for(2)
-    assert pole.state.time_state is TimeState.TRUSTED
+    assert (before, pole.state.time_state) == (TimeState.UNTRUSTED, TimeState.TRUSTED)
     assert pole.entries("clock")[-1].data["source"] == "system"
+
+
+def test_what_a_suspended_program_slept_over_is_not_said_to_have_been_heard() -> None:
+    pole = ready()
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS, latest_s=10), broadcast(
+        "b", SOON + timedelta(seconds=60), NEWS, latest_s=120), lengths=LENGTHS)))
+    pole.run_for(5)
+    pole.pass_time(100)
+    pole.run_for(60)
+    assert [one.data.get("reason") for one in pole.ends("a")] == ["late"]
+    (one,) = pole.heard
+    assert abs(one.from_ms - 15_000) <= 20
+    assert pole.ends("b")[0].data["state"] == "partial"
+
+
+def test_a_program_that_slept_within_a_broadcast_joins_it() -> None:
+    pole = ready()
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS, latest_s=120), lengths=LENGTHS)))
+    pole.run_for(5)
+    pole.pass_time(35)
+    pole.run_for(60)
+    (one,) = pole.heard
+    assert abs(one.from_ms - 10_000) <= 20
+    assert one.to_ms == 20_000

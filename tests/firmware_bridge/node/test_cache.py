@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -44,7 +45,7 @@ def depot() -> Iterator[Depot]:
         yield held
 
 
-def test_a_recording_arrives_with_its_statements(depot, tmp_path):
+def test_a_recording_arrives_with_its_statements(depot: Depot, tmp_path: Path) -> None:
     raw = noise(100_000)
     name = depot.add(raw)
     depot.statements[name] = (approved(name), approved(name, "binh"))
@@ -59,7 +60,7 @@ def test_a_recording_arrives_with_its_statements(depot, tmp_path):
     assert not store.part(name).exists()
 
 
-def test_a_download_cut_thirty_times_resumes_with_few_bytes_more(depot, tmp_path):
+def test_a_download_cut_thirty_times_resumes_with_few_bytes_more(depot: Depot, tmp_path: Path) -> None:
     raw = noise(1_000_000)
     name = depot.add(raw, approved("0" * 64))
     depot.cut_after = 33_000
@@ -70,7 +71,7 @@ def test_a_download_cut_thirty_times_resumes_with_few_bytes_more(depot, tmp_path
     assert depot.sent_bytes <= 1.05 * len(raw)
 
 
-def test_a_server_that_ignores_ranges_is_coped_with(depot, tmp_path):
+def test_a_server_that_ignores_ranges_is_coped_with(depot: Depot, tmp_path: Path) -> None:
     raw = noise(200_000)
     name = depot.add(raw, approved("0" * 64))
     store = Store(tmp_path)
@@ -82,7 +83,7 @@ def test_a_server_that_ignores_ranges_is_coped_with(depot, tmp_path):
     assert store.path(name).read_bytes() == raw
 
 
-def test_other_bytes_are_refused_and_gone(depot, tmp_path):
+def test_other_bytes_are_refused_and_gone(depot: Depot, tmp_path: Path) -> None:
     name = depot.add(noise(10_000), approved("0" * 64))
     depot.recordings[name] = noise(10_000, seed=2)
     store = Store(tmp_path)
@@ -92,7 +93,7 @@ def test_other_bytes_are_refused_and_gone(depot, tmp_path):
     assert not store.path(name).exists()
 
 
-def test_more_bytes_than_announced_are_not_taken(depot, tmp_path):
+def test_more_bytes_than_announced_are_not_taken(depot: Depot, tmp_path: Path) -> None:
     name = depot.add(noise(10_000), approved("0" * 64))
     fetch = Fetch((Want(name, 9_000, NOW),), frozenset({name}))
     store = Store(tmp_path)
@@ -103,7 +104,7 @@ def test_more_bytes_than_announced_are_not_taken(depot, tmp_path):
     assert not store.path(name).exists()
 
 
-def test_the_soonest_comes_first_even_when_it_is_asked_for_later(depot, tmp_path):
+def test_the_soonest_comes_first_even_when_it_is_asked_for_later(depot: Depot, tmp_path: Path) -> None:
     slow, urgent = depot.add(noise(500_000)), depot.add(noise(1_000, seed=2))
     depot.cut_after = 20_000
     with fetching(depot, Store(tmp_path)) as (cache, reports):
@@ -111,10 +112,12 @@ def test_the_soonest_comes_first_even_when_it_is_asked_for_later(depot, tmp_path
         cache.want(want(depot, urgent, slow))
         first = reports.get(timeout=30)
         second = reports.get(timeout=60)
+    assert isinstance(first, Arrived)
+    assert isinstance(second, Arrived)
     assert [first.recording.sha256, second.recording.sha256] == [urgent, slow]
 
 
-def test_a_missing_recording_is_tried_again(depot, tmp_path):
+def test_a_missing_recording_is_tried_again(depot: Depot, tmp_path: Path) -> None:
     name = depot.add(noise(1000), approved("0" * 64))
     raw = depot.recordings.pop(name)
     with fetching(depot, Store(tmp_path)) as (cache, reports):
@@ -125,7 +128,9 @@ def test_a_missing_recording_is_tried_again(depot, tmp_path):
         assert isinstance(reports.get(timeout=10), Arrived)
 
 
-def test_without_room_only_what_no_order_needs_is_evicted(depot, tmp_path, monkeypatch):
+def test_without_room_only_what_no_order_needs_is_evicted(
+    depot: Depot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
     store = Store(tmp_path)
     held, spare = "a" * 64, "b" * 64
     for one in (held, spare):
@@ -141,7 +146,9 @@ def test_without_room_only_what_no_order_needs_is_evicted(depot, tmp_path, monke
     assert store.path(held).exists()
 
 
-def test_a_full_disk_is_told_and_nothing_needed_is_dropped(depot, tmp_path, monkeypatch):
+def test_a_full_disk_is_told_and_nothing_needed_is_dropped(
+    depot: Depot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
     store = Store(tmp_path)
     held = "a" * 64
     store.path(held).write_bytes(bytes(5000))
@@ -155,14 +162,14 @@ def test_a_full_disk_is_told_and_nothing_needed_is_dropped(depot, tmp_path, monk
     assert store.path(held).exists()
 
 
-def test_a_fleet_does_not_ask_as_one():
+def test_a_fleet_does_not_ask_as_one() -> None:
     cache = Cache.__new__(Cache)
     cache._clock, cache._draw = (lambda: NOW), (lambda: 1.0)
     assert cache._head_start(Want("a" * 64, 1, NOW + timedelta(seconds=30))) == 0
     assert cache._head_start(Want("a" * 64, 1, NOW + timedelta(days=1))) == 60
 
 
-def test_a_scan_finds_what_is_whole_and_deletes_what_is_not(depot, tmp_path):
+def test_a_scan_finds_what_is_whole_and_deletes_what_is_not(depot: Depot, tmp_path: Path) -> None:
     store = Store(tmp_path)
     raw = noise(1000)
     name = depot.add(raw)
@@ -172,7 +179,7 @@ def test_a_scan_finds_what_is_whole_and_deletes_what_is_not(depot, tmp_path):
     assert not store.path("c" * 64).exists()
 
 
-def test_statements_that_are_no_envelopes_are_left_out(tmp_path):
+def test_statements_that_are_no_envelopes_are_left_out(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.path("c" * 64).write_bytes(b"x")
     store.keep_statements("c" * 64, b'[{"payloadType": 3}, 7]')

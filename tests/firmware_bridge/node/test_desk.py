@@ -6,12 +6,15 @@ import time
 import wave
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
+import pytest
 
 from firmware_bridge.node.effects import Cue
 from firmware_bridge.node.inputs import CueEnded, CueStarted
 from firmware_bridge.node.players import Desk, NullSink, WavSink
+from firmware_bridge.node.players.decoder import Decoder
 
 RATE = 16_000
 
@@ -62,8 +65,9 @@ class Stage:
     """A desk that is turned by hand."""
 
     def __init__(self, decoder: Memory) -> None:
-        self.clock, self.tape, self.reports = Clock(), Tape(), []
-        self.desk = Desk(self.tape, self.clock, lambda *_: decoder)
+        self.clock, self.tape = Clock(), Tape()
+        self.reports: list[Any] = []
+        self.desk = Desk(self.tape, self.clock, lambda *_: cast(Decoder, decoder))
         self.desk._thread = threading.Thread(target=lambda: None)
         self.desk.start(self.reports.append)
 
@@ -75,7 +79,7 @@ class Stage:
 CUE = Cue(1, "b", 0, "0" * 64, 0, 1000, 100)
 
 
-def test_a_stall_of_the_desk_moves_no_sample():
+def test_a_stall_of_the_desk_moves_no_sample() -> None:
     stage = Stage(Memory(RATE))
     stage.desk.prepare(CUE, Path("x"))
     stage.desk.play(CUE, Path("x"), 100.5)
@@ -89,7 +93,7 @@ def test_a_stall_of_the_desk_moves_no_sample():
     assert stage.reports[1].heard_ms == 1000
 
 
-def test_a_decoder_that_is_not_ready_starts_where_it_really_comes_and_skips_nothing():
+def test_a_decoder_that_is_not_ready_starts_where_it_really_comes_and_skips_nothing() -> None:
     decoder = Memory(RATE)
     decoder.ready = 0
     stage = Stage(decoder)
@@ -106,7 +110,7 @@ def test_a_decoder_that_is_not_ready_starts_where_it_really_comes_and_skips_noth
     assert stage.reports[-1].whole
 
 
-def test_a_decoder_that_starves_in_the_middle_leaves_a_gap_but_loses_nothing():
+def test_a_decoder_that_starves_in_the_middle_leaves_a_gap_but_loses_nothing() -> None:
     decoder = Memory(RATE)
     decoder.ready = RATE // 2
     stage = Stage(decoder)
@@ -120,7 +124,7 @@ def test_a_decoder_that_starves_in_the_middle_leaves_a_gap_but_loses_nothing():
     assert stage.reports[-1].heard_ms == 1000
 
 
-def test_sound_stops_at_the_approved_length_however_long_the_file_is():
+def test_sound_stops_at_the_approved_length_however_long_the_file_is() -> None:
     stage = Stage(Memory(10 * RATE))
     stage.desk.play(CUE, Path("x"), 100.1)
     stage.turn(105.0)
@@ -128,7 +132,7 @@ def test_sound_stops_at_the_approved_length_however_long_the_file_is():
     assert stage.reports[-1].whole
 
 
-def test_a_later_instant_given_again_moves_the_cue():
+def test_a_later_instant_given_again_moves_the_cue() -> None:
     stage = Stage(Memory(RATE))
     stage.desk.play(CUE, Path("x"), 100.2)
     stage.desk.play(CUE, Path("x"), 100.4)
@@ -136,7 +140,7 @@ def test_a_later_instant_given_again_moves_the_cue():
     assert stage.tape.loud()[0] == round(0.4 * RATE)
 
 
-def test_the_wav_is_valid_at_any_moment_and_continued_after_a_restart(tmp_path):
+def test_the_wav_is_valid_at_any_moment_and_continued_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "node.wav"
     first = datetime(2026, 3, 15, tzinfo=UTC)
     sink = WavSink(path)
@@ -157,17 +161,17 @@ def test_the_wav_is_valid_at_any_moment_and_continued_after_a_restart(tmp_path):
         "first_sample_utc": first.isoformat(), "sample_rate": RATE}
 
 
-def test_a_desk_rests_its_sink_when_nothing_is_to_come():
-    rests = []
+def test_a_desk_rests_its_sink_when_nothing_is_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
     stage = Stage(Memory(RATE))
-    stage.tape.rest = lambda: rests.append(stage.clock.now)
+    monkeypatch.setattr(stage.tape, "rest", lambda: rests.append(stage.clock.now))
     for second in range(1, 30):
         stage.turn(100.0 + second)
         stage.desk._mind_rest()
     assert 2 <= len(rests) <= 3
 
 
-def test_closing_twice_is_closing_once(tmp_path):
+def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     desk = Desk(WavSink(tmp_path / "n.wav"))
     desk.start(lambda report: None)
     time.sleep(0.05)

@@ -4,8 +4,10 @@ import sqlite3
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from firmware_bridge.contract.envelope import decode, good_signers
 from firmware_bridge.contract.keys import key_id
@@ -15,24 +17,25 @@ from firmware_bridge.node.journal import BATCH_ENTRIES, Journal
 from tests.firmware_bridge.builders import NODE, NOON, key, public
 
 
-def entry(seq: int, **data) -> Write:
+def entry(seq: int, **data: JsonValue) -> Write:
     return Write(Entry(seq=seq, at=NOON + timedelta(seconds=seq), kind=EntryKind.BOOT, data=data))
 
 
-def open_with(path, count: int) -> Journal:
+def open_with(path: Path, count: int) -> Journal:
     journal = Journal.open(path)
     journal.commit([entry(number) for number in range(1, count + 1)])
     return journal
 
 
-def read(batch: bytes) -> JournalBatch:
+def read(batch: bytes | None) -> JournalBatch:
+    assert batch
     envelope = decode(batch)
     known = {key_id(public(NODE)): public(NODE)}
     assert good_signers(envelope, known)
     return JournalBatch.from_bytes(envelope.payload)
 
 
-def test_entries_and_what_is_kept_come_back_together(tmp_path):
+def test_entries_and_what_is_kept_come_back_together(tmp_path: Path) -> None:
     journal = Journal.open(tmp_path / "node.db")
     journal.commit([entry(1), Keep("stop", b"yes"), Keep("gone", b"x")])
     journal.commit([entry(2), Keep("gone", None)])
@@ -45,7 +48,7 @@ def test_entries_and_what_is_kept_come_back_together(tmp_path):
     assert again.broken is None
 
 
-def test_a_commit_is_all_or_nothing(tmp_path):
+def test_a_commit_is_all_or_nothing(tmp_path: Path) -> None:
     journal = open_with(tmp_path / "node.db", 1)
     with pytest.raises(sqlite3.Error):
         journal.commit([entry(2), Keep("a", b"1"), entry(7)])
@@ -53,7 +56,7 @@ def test_a_commit_is_all_or_nothing(tmp_path):
     assert journal.kept() == {}
 
 
-def test_batches_are_signed_and_chained(tmp_path):
+def test_batches_are_signed_and_chained(tmp_path: Path) -> None:
     journal = open_with(tmp_path / "node.db", 5)
     whole = read(journal.batch(NODE, key(NODE), 0))
     assert (whole.first_seq, whole.previous, len(whole.entries)) == (1, FIRST_HASH, 5)
@@ -65,7 +68,7 @@ def test_batches_are_signed_and_chained(tmp_path):
     assert journal.batch(NODE, key(NODE), 5) is None
 
 
-def test_batches_are_bounded(tmp_path):
+def test_batches_are_bounded(tmp_path: Path) -> None:
     journal = open_with(tmp_path / "node.db", BATCH_ENTRIES + 50)
     assert len(read(journal.batch(NODE, key(NODE), 0)).entries) <= BATCH_ENTRIES
     big = Journal.open(tmp_path / "big.db")
@@ -73,7 +76,7 @@ def test_batches_are_bounded(tmp_path):
     assert len(read(big.batch(NODE, key(NODE), 0)).entries) == 1
 
 
-def test_a_torn_file_is_set_aside_and_a_new_journal_begins(tmp_path):
+def test_a_torn_file_is_set_aside_and_a_new_journal_begins(tmp_path: Path) -> None:
     path = tmp_path / "node.db"
     journal = open_with(path, 300)
     old = journal.id
@@ -88,7 +91,7 @@ def test_a_torn_file_is_set_aside_and_a_new_journal_begins(tmp_path):
     assert (tmp_path / fresh.broken).read_bytes() == bytes(raw)
 
 
-def test_a_damaged_page_is_found(tmp_path):
+def test_a_damaged_page_is_found(tmp_path: Path) -> None:
     path = tmp_path / "node.db"
     open_with(path, 2000).close()
     raw = bytearray(path.read_bytes())
@@ -97,7 +100,7 @@ def test_a_damaged_page_is_found(tmp_path):
     assert Journal.open(path).broken is not None
 
 
-def test_pruning_keeps_what_is_young_or_not_receipted_and_the_chain(tmp_path):
+def test_pruning_keeps_what_is_young_or_not_receipted_and_the_chain(tmp_path: Path) -> None:
     journal = open_with(tmp_path / "node.db", 10)
     journal.prune(4, NOON + timedelta(days=1))
     assert [one.seq for one in journal.entries()] == list(range(5, 11))
@@ -124,10 +127,11 @@ while True:
 """
 
 
-def test_what_was_committed_survives_kill_9(tmp_path):
+def test_what_was_committed_survives_kill_9(tmp_path: Path) -> None:
     path = tmp_path / "node.db"
     for _ in range(3):
         child = subprocess.Popen([sys.executable, "-c", CRASHER, str(path)], stdout=subprocess.PIPE)
+        assert child.stdout
         told = [int(child.stdout.readline()) for _ in range(20)]
         child.kill()
         rest = child.stdout.read().split()
