@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from firmware_bridge.contract.messages import EntryKind, Telemetry, TimeState
 from firmware_bridge.contract.trust import Trust
-from firmware_bridge.node import directing, evidence, intake, link, plan
+from firmware_bridge.node import cueing, directing, evidence, intake, link, plan
 from firmware_bridge.node.approvals import weigh
 from firmware_bridge.node.boot import on_boot
 from firmware_bridge.node.effects import Effect
@@ -78,10 +78,10 @@ def wake_in(state: State, moment: Moment, longest: float = 1.0) -> float:
 def _instants(state: State) -> list[datetime]:
     """When the rules change something, and when a cue must be armed."""
     air = state.air
-    instants = [one.at - directing.ARM_AHEAD for one in state.cues if not one.armed]
+    instants = [one.at - cueing.ARM_AHEAD for one in state.cues if not one.armed]
     following = air.next_instant() if air else None
     if air is not None and following is not None:
-        instants += [one for one in (following, following - directing.ARM_AHEAD, following - directing.PREPARE_AHEAD)
+        instants += [one for one in (following, following - cueing.ARM_AHEAD, following - cueing.PREPARE_AHEAD)
                      if one > air.now]
     return instants
 
@@ -128,7 +128,7 @@ def _on_message(turn: Turn, message: Message) -> None:
     volume = turn.state.volume
     intake.on_message(turn, message)
     if turn.state.volume != volume:
-        directing.set_volumes(turn)
+        cueing.set_volumes(turn)
     if turn.state.order is not before[0]:
         directing.replan(turn)
     if (turn.state.order, turn.state.trust, turn.state.stop) != before and turn.state.air is not None:

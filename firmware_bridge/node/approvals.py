@@ -7,8 +7,8 @@ from firmware_bridge.contract.base import MalformedPayload
 from firmware_bridge.contract.documents import AirClass, RecordingStatement
 from firmware_bridge.contract.envelope import Envelope
 from firmware_bridge.contract.trust import Reason, Refused, Trust, read_recording
+from firmware_bridge.node.air import Bar
 from firmware_bridge.node.airing import Airing, Line
-from firmware_bridge.node.playing import Bar
 from firmware_bridge.node.state import Approval, State
 
 

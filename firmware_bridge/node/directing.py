@@ -1,42 +1,22 @@
-"""From the playing rules to the player: decoders opened ahead, sound armed for its instant, starts written first."""
+"""Following the playing rules: what they say happens becomes journal entries, cues and ends of broadcasts."""
 
 from dataclasses import replace
 from datetime import timedelta
 
-from pydantic import JsonValue
-
 from firmware_bridge.contract.messages import EntryKind
 from firmware_bridge.node import plan
-from firmware_bridge.node.airing import Airing
-from firmware_bridge.node.approvals import weigh
-from firmware_bridge.node.effects import Cue, Play, Prepare, SetVolume, Silence, SwitchAmplifier
-from firmware_bridge.node.evidence import close_takes
+from firmware_bridge.node.air import Air, Begins, Ended, Event, Interrupted, LineLost, Missed, OnAir, Waiting
+from firmware_bridge.node.cueing import cue_ahead, end_cues, silence
+from firmware_bridge.node.effects import SwitchAmplifier
+from firmware_bridge.node.evidence import await_sound, close_takes
 from firmware_bridge.node.gate import NodeGate
-from firmware_bridge.node.playing import (
-    Air,
-    Begins,
-    Ended,
-    Event,
-    Interrupted,
-    LineLost,
-    Missed,
-    OnAir,
-    Waiting,
-    advance,
-    planned,
-    shifted,
-    stopped,
-)
-from firmware_bridge.node.rules import volume_cap
-from firmware_bridge.node.state import Fate, FateState, Sounding, Take
+from firmware_bridge.node.playing import advance, planned, shifted, skipped, stopped
+from firmware_bridge.node.state import FateState, Take
 from firmware_bridge.node.turn import Turn
 
-PREPARE_AHEAD = timedelta(seconds=6)
-"""How long before its instant a decoder is opened."""
-ARM_AHEAD = timedelta(seconds=1)
-"""How long before its instant a cue is decided, journalled and given to the player."""
 STEP = timedelta(milliseconds=500)
 """A jump of the clock by more than this is a step: what was due in between does not come all at once."""
+ASLEEP = timedelta(seconds=3)
 
 
 def direct(turn: Turn) -> None:
@@ -51,8 +31,10 @@ def direct(turn: Turn) -> None:
     plan.admit_play_nows(turn)
     if turn.state.stop.active:
         obey(turn, stopped(turn.state.air or air, turn.now, "stopped"))
+    if await_sound(turn):
+        obey(turn, skipped(turn.state.air or air, turn.now, NodeGate(turn.state), "player"))
     obey(turn, advance(turn.state.air or air, turn.now, NodeGate(turn.state)))
-    _cue_ahead(turn)
+    cue_ahead(turn)
     close_takes(turn)
     plan.close_dropped(turn)
     _mind_amplifier(turn)
@@ -88,9 +70,15 @@ def _keep_sight(turn: Turn) -> None:
     if abs(step) > STEP:
         turn.set(air=replace(shifted(state.air, step), now=turn.now), sighted=turn.now,
                  cues=tuple(replace(one, at=one.at + step) for one in state.cues))
-    elif turn.now < state.air.now:
+    elif turn.now < state.air.now or _has_slept(turn, state.air):
         turn.set(air=replace(state.air, now=turn.now))
     turn.set(last_mono=turn.mono)
+
+
+def _has_slept(turn: Turn, air: Air) -> bool:
+    """The program did not run when something was due: what it slept over was not heard and is not reckoned so."""
+    due = air.next_instant()
+    return due is not None and turn.now - due > ASLEEP
 
 
 def _blind(turn: Turn) -> None:
@@ -98,7 +86,7 @@ def _blind(turn: Turn) -> None:
     if turn.state.air is not None:
         obey(turn, stopped(turn.state.air, turn.now, "clock"))
         for one in turn.state.cues:
-            _silence(turn, one, turn.mono)
+            silence(turn, one, turn.mono)
         turn.set(air=None)
     close_takes(turn)
     _mind_amplifier(turn)
@@ -114,7 +102,7 @@ def _follow(turn: Turn, event: Event) -> None:
         line = event.on.airing.lines[event.on.line]
         turn.write(EntryKind.PREEMPTED, event.on.airing.id, line.recording, by=event.by, at=plan.stamp(event.at),
                    item=line.item)
-        _end_cues(turn, event.on.airing.id, turn.mono_at(event.at))
+        end_cues(turn, event.on.airing.id, turn.mono_at(event.at))
     elif isinstance(event, LineLost):
         _note_loss(turn, event)
     elif isinstance(event, Ended):
@@ -131,7 +119,7 @@ def _note_loss(turn: Turn, event: LineLost) -> None:
     if take is None:
         take = Take(event.airing)
     turn.set(takes=turn.state.takes | {event.airing.id: replace(take, reason=str(event.reason))})
-    _end_cues(turn, event.airing.id, turn.mono_at(event.at), event.line.recording)
+    end_cues(turn, event.airing.id, turn.mono_at(event.at), event.line.recording)
 
 
 def _end(turn: Turn, event: Ended) -> None:
@@ -142,7 +130,7 @@ def _end(turn: Turn, event: Ended) -> None:
         reason = "preempted" if _was_interrupted(event.on) else reason
     turn.set(takes=turn.state.takes | {broadcast: replace(take, reason=reason, ended=turn.mono)})
     if event.reason is not None:
-        _end_cues(turn, broadcast, turn.mono_at(event.at))
+        end_cues(turn, broadcast, turn.mono_at(event.at))
 
 
 def _was_interrupted(on: OnAir) -> bool:
@@ -162,131 +150,6 @@ def _miss(turn: Turn, event: Missed) -> None:
         reason = "clock"
     turn.write(EntryKind.PLAY_MISSED, event.airing.id, reason=reason, start=plan.stamp(event.airing.start))
     turn.set_fate(fate.model_copy(update={"state": FateState.DONE}))
-
-
-def _cue_ahead(turn: Turn) -> None:
-    """Look a few seconds ahead by the rules; open decoders, and arm what is about to sound."""
-    air = turn.state.air
-    if air is None:
-        return
-    _, events = advance(air, turn.now + PREPARE_AHEAD, NodeGate(turn.state))
-    coming = [event.on for event in events if isinstance(event, Begins)]
-    if air.on is not None:
-        coming.insert(0, air.on)
-    coming = [on for on in coming if on.at <= turn.now + PREPARE_AHEAD]
-    for on in coming:
-        found = _sounding(turn, on)
-        if found is None:
-            found = _prepare(turn, on)
-        if not found.armed and on.at - turn.now <= ARM_AHEAD and not _arm(turn, on, found):
-            return
-    known = {_key(on) for on in coming}
-    for one in turn.state.cues:
-        if not one.replaced and (one.cue.broadcast, one.cue.line, one.cue.from_ms, one.at) not in known:
-            gone = one.armed and air.on is not None and one.at <= turn.now
-            if not gone:
-                _silence(turn, one, turn.mono)
-
-
-def _key(on: OnAir) -> tuple[str, int, int, object]:
-    return on.airing.id, on.line, on.from_ms, on.at
-
-
-def _sounding(turn: Turn, on: OnAir) -> Sounding | None:
-    """The player's cue for what is about to sound; one that is only prepared is moved to its new instant."""
-    recording = on.airing.lines[on.line].recording
-    for one in turn.state.cues:
-        same = (one.cue.broadcast, one.cue.line, one.cue.from_ms, one.cue.recording)
-        if one.replaced or same != (on.airing.id, on.line, on.from_ms, recording):
-            continue
-        if one.at == on.at:
-            return one
-        if not one.armed:
-            moved = replace(one, at=on.at)
-            _swap(turn, one, moved)
-            return moved
-    return None
-
-
-def _prepare(turn: Turn, on: OnAir) -> Sounding:
-    line = on.airing.lines[on.line]
-    cue = Cue(turn.state.next_cue, on.airing.id, on.line, line.recording, on.from_ms, line.duration_ms,
-              loudness(turn, on.airing))
-    found = Sounding(cue, on.at)
-    turn.set(next_cue=cue.id + 1, cues=(*turn.state.cues, found))
-    turn.do(Prepare(cue))
-    return found
-
-
-def loudness(turn: Turn, airing: Airing) -> int:
-    """Volume in percent: the broadcast's, as far as the node's own setting and the signed cap let it."""
-    state = turn.state
-    own = state.volume if state.volume is not None else (state.order.volume if state.order else 100)
-    return min(volume_cap(state.trust.policies.values()), round(airing.volume * own / 100))
-
-
-def set_volumes(turn: Turn) -> None:
-    """A new volume counts at once, also for what sounds."""
-    airings = [one.airing for one in turn.state.air.interrupted] if turn.state.air else []
-    if turn.state.air and turn.state.air.on:
-        airings.append(turn.state.air.on.airing)
-    volumes = {one.id: loudness(turn, one) for one in airings}
-    for one in turn.state.cues:
-        percent = volumes.get(one.cue.broadcast, one.cue.volume)
-        if percent != one.cue.volume:
-            turn.do(SetVolume(one.cue.id, percent))
-
-
-def _arm(turn: Turn, on: OnAir, found: Sounding) -> bool:
-    """Verify once more, write the start, then give the cue to the player. False when it may not sound after all."""
-    line = on.airing.lines[on.line]
-    held = turn.state.stored.get(line.recording)
-    if held is not None:
-        again = weigh(held, turn.state.trust, turn.state.who.place_path, turn.safe_now)
-        turn.set(stored=turn.state.stored | {line.recording: again})
-    if NodeGate(turn.state).bar_line(on.airing, line, on.at) is not None:
-        _silence(turn, found, turn.mono)
-        return False
-    fate = turn.state.fates.get(on.airing.id) or plan.fate_of(on.airing)
-    if fate.state is not FateState.STARTED:
-        _start(turn, on, fate)
-    if not turn.state.amplifier:
-        turn.set(amplifier=True)
-        turn.do(SwitchAmplifier(True))
-    aimed = turn.mono_at(on.at)
-    _swap(turn, found, replace(found, aimed=aimed))
-    turn.do(Play(found.cue, aimed))
-    return True
-
-
-def _start(turn: Turn, on: OnAir, fate: Fate) -> None:
-    line, start = on.airing.lines[on.line], on.airing.start
-    turn.set_fate(fate.model_copy(update={"state": FateState.STARTED, "planned_ms": on.airing.sound_ms}))
-    turn.set(takes=turn.state.takes | {on.airing.id: turn.state.takes.get(on.airing.id, Take(on.airing))})
-    at = max(on.at, turn.now)
-    data: dict[str, JsonValue] = {
-        "start": plan.stamp(start), "at": plan.stamp(at), "item": line.item, "from_ms": on.from_ms,
-        "late_ms": max(0, round((at - start).total_seconds() * 1000)), "play_now": on.airing.play_now,
-        "class": int(on.airing.air_class)}
-    turn.write(EntryKind.PLAY_START, on.airing.id, line.recording, data)
-
-
-def _end_cues(turn: Turn, broadcast: str, at: float, recording: str | None = None) -> None:
-    for one in turn.state.cues:
-        if one.cue.broadcast == broadcast and not one.replaced and recording in (None, one.cue.recording):
-            _silence(turn, one, at)
-
-
-def _silence(turn: Turn, one: Sounding, at: float) -> None:
-    turn.do(Silence(one.cue.id, at))
-    if one.armed:
-        _swap(turn, one, replace(one, replaced=True))
-    else:
-        turn.set(cues=tuple(each for each in turn.state.cues if each.cue.id != one.cue.id))
-
-
-def _swap(turn: Turn, old: Sounding, new: Sounding) -> None:
-    turn.set(cues=tuple(new if one.cue.id == old.cue.id else one for one in turn.state.cues))
 
 
 def _mind_amplifier(turn: Turn) -> None:

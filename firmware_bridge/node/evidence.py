@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from firmware_bridge.contract.messages import EntryKind
 from firmware_bridge.node import plan
+from firmware_bridge.node.air import Air
 from firmware_bridge.node.airing import Span, heard_ms, state_of
 from firmware_bridge.node.inputs import CueEnded, CueStarted
 from firmware_bridge.node.playing import shifted
@@ -16,27 +17,51 @@ from firmware_bridge.node.turn import Turn
 
 EVIDENCE_WITHIN_S = 3.0
 """How long the end of a broadcast waits for the player's last word."""
-LATE_MS = 20.0
+LATE = timedelta(milliseconds=20)
 """Sound that comes later than this shifts what follows it."""
+OVERDUE = timedelta(milliseconds=150)
+"""Without word from the player for so long, the sound is taken to be late."""
+GIVE_UP_S = 8.0
 
 
-def on_started(turn: Turn, started: CueStarted) -> None:
+def on_started(turn: Turn, told: CueStarted) -> None:
     """The first sample went out."""
-    found = _find(turn, started.cue)
+    found = _find(turn, told.cue)
     if found is None or found.aimed is None:
         return
-    error_ms = (started.mono - found.aimed) * 1000
+    started = replace(found, started=True)
+    turn.set(cues=tuple(started if one is found else one for one in turn.state.cues))
     take = turn.state.takes.get(found.cue.broadcast)
     if take is not None and take.start_error_ms is None:
-        turn.set(takes=turn.state.takes | {found.cue.broadcast: replace(take, start_error_ms=round(error_ms, 2))})
+        error_ms = round((told.mono - found.aimed) * 1000, 2)
+        turn.set(takes=turn.state.takes | {found.cue.broadcast: replace(take, start_error_ms=error_ms)})
+    late = turn.time_at(told.mono) - found.at
+    if abs(late) > LATE and not found.replaced:
+        _shift(turn, started, late)
+
+
+def await_sound(turn: Turn) -> bool:
+    """While the current cue has not begun although it should have, all that follows is put off. True to give it up."""
     air = turn.state.air
-    on = air.on if air else None
-    is_current = on is not None and not found.replaced and (on.airing.id, on.line, on.at) == (
-        found.cue.broadcast, found.cue.line, found.at)
-    if air is not None and is_current and error_ms > LATE_MS:
-        late = timedelta(milliseconds=error_ms)
-        turn.set(air=replace(shifted(replace(air, interrupted=()), late), interrupted=air.interrupted),
-                 cues=tuple(replace(one, at=one.at + late) if one is found else one for one in turn.state.cues))
+    found = next((one for one in turn.state.cues if air is not None and _is_current(air, one)), None)
+    if found is None or found.aimed is None or found.started or found.replaced:
+        return False
+    late = turn.now - found.at
+    if late > OVERDUE:
+        _shift(turn, found, late)
+    return turn.mono - found.aimed > GIVE_UP_S
+
+
+def _shift(turn: Turn, found: Sounding, by: timedelta) -> None:
+    air = turn.state.air
+    if air is not None and _is_current(air, found):
+        turn.set(air=replace(shifted(replace(air, interrupted=()), by), interrupted=air.interrupted))
+        turn.set(cues=tuple(replace(one, at=one.at + by) if one is found else one for one in turn.state.cues))
+
+
+def _is_current(air: Air, found: Sounding) -> bool:
+    on = air.on
+    return on is not None and (on.airing.id, on.line, on.at) == (found.cue.broadcast, found.cue.line, found.at)
 
 
 def on_ended(turn: Turn, ended: CueEnded) -> bool:
@@ -51,10 +76,7 @@ def on_ended(turn: Turn, ended: CueEnded) -> bool:
     if ended.error:
         turn.refuse(EntryKind.FAULT, "player", {"what": "player", "detail": ended.error[:200]})
     air = turn.state.air
-    on = air.on if air else None
-    is_current = on is not None and (on.airing.id, on.line, on.at) == (
-        found.cue.broadcast, found.cue.line, found.at)
-    return is_current and not found.replaced and not ended.whole
+    return air is not None and _is_current(air, found) and not found.replaced and not ended.whole
 
 
 def close_takes(turn: Turn) -> None:

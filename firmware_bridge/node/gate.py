@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from firmware_bridge.contract.documents import AirClass, OrderItem
+from firmware_bridge.node.air import Bar
 from firmware_bridge.node.airing import Airing, Line, from_order, lines_of, millis
 from firmware_bridge.node.approvals import bar_recording, is_revoked_now
-from firmware_bridge.node.playing import GRACE, Bar
+from firmware_bridge.node.playing import GRACE
 from firmware_bridge.node.rules import Plan, Verdict, judge
 from firmware_bridge.node.state import FateState, State
 

@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 from firmware_bridge.contract.base import write_instant
 from firmware_bridge.contract.documents import AirClass, Command, PlayNow
 from firmware_bridge.contract.messages import EntryKind
+from firmware_bridge.node.air import Waiting
 from firmware_bridge.node.airing import Airing, from_order
 from firmware_bridge.node.approvals import is_revoked_now
 from firmware_bridge.node.effects import Fetch, Remove, Want
 from firmware_bridge.node.gate import airings_of, durations_of, play_now_line, verdicts_of
-from firmware_bridge.node.playing import Waiting
 from firmware_bridge.node.state import Fate, FateState
 from firmware_bridge.node.turn import Turn
 
+PREPARED_WITHIN = timedelta(hours=1)
+"""Prepared emergencies are fetched before all but what airs within the hour."""
 REMEMBER = timedelta(hours=48)
 """How long an ended broadcast counts for sessions after no order lists it any more."""
 
@@ -121,7 +123,7 @@ def fetch_wanted(turn: Turn) -> None:
             for sha in (sha for item in one.items for sha in item.recordings.values() if sha in sizes):
                 by.setdefault(sha, one.start)
     for sha in order.prepared if order else ():
-        by.setdefault(sha, order.issued if order else turn.now)
+        by.setdefault(sha, (order.issued if order else turn.now) + PREPARED_WITHIN)
     needed = frozenset(by) | frozenset(sizes)
     missing = [sha for sha in by if sha not in state.stored or not state.stored[sha].approved]
     wants = sorted((Want(sha, sizes.get(sha), by[sha]) for sha in missing if not is_revoked_now(state, sha)),

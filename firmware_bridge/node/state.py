@@ -9,10 +9,10 @@ from firmware_bridge.contract.documents import AirClass, RecordingStatement, Run
 from firmware_bridge.contract.envelope import Envelope
 from firmware_bridge.contract.messages import Telemetry, TimeState
 from firmware_bridge.contract.trust import Reason, Trust
+from firmware_bridge.node.air import Air
 from firmware_bridge.node.airing import Airing
 from firmware_bridge.node.effects import Cue, Fetch
 from firmware_bridge.node.inputs import JournalMark
-from firmware_bridge.node.playing import Air
 from firmware_bridge.node.rules import Verdict
 from firmware_bridge.node.timekeeping import Timekeeper
 
@@ -75,6 +75,8 @@ class Sounding:
     """When it sounds by the rules, moved when it came late."""
     aimed: float | None = None
     """Monotonic instant that the player was given; None while only prepared."""
+    started: bool = False
+    """The player has told of the first sample."""
     replaced: bool = False
     """Stopped or overtaken: only its report is waited for."""
 
