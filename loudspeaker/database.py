@@ -53,7 +53,10 @@ def new_id() -> str:
 
 def after_commit(session: Session, action: Callable[[], None]) -> None:
     """Run `action` once this unit of work is committed; never if it is rolled back."""
-    session.info.setdefault(_AFTER_COMMIT, []).append(action)
+    if _AFTER_COMMIT not in session.info:
+        session.info[_AFTER_COMMIT] = []
+        event.listen(session, "after_rollback", _forget_actions)
+    session.info[_AFTER_COMMIT].append(action)
 
 
 def insert_or(session: Session) -> Any:
@@ -109,6 +112,10 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _forget_actions(session: Any) -> None:
+    session.info.get(_AFTER_COMMIT, []).clear()
 
 
 def _engine(url: str) -> Engine:

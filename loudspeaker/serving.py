@@ -100,7 +100,13 @@ def announce_json(house: House) -> None:
 
 
 def log_to_stderr() -> None:
-    """Everything that is logged goes to stderr, from warnings up for what is not ours."""
+    """Everything that is logged goes to stderr, from warnings up for what is not ours.
+
+    Tracebacks come without local variables, which may hold passwords.
+    """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+                        processors=[structlog.processors.add_log_level,
+                                    structlog.processors.TimeStamper(fmt="iso", utc=True), plain],
                         logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -37,6 +37,8 @@ STATUS: dict[type[LoudspeakerError], int] = {
     UnavailableError: 503,
 }
 MACHINE_PATHS = ("/api/", "/nodes/me/", "/recordings/", "/events", "/healthz", "/metrics", "/static/")
+IMPOSSIBLE = (DataError, OverflowError, UnicodeError)
+"""What a database says of a number or text that it cannot hold."""
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Say = Callable[[Request, str, dict[str, Any]], str]
@@ -69,7 +71,7 @@ def told(failure: Exception) -> LoudspeakerError:
         return _of_validation(failure)
     if isinstance(failure, HTTPException):
         return _of_http(failure)
-    if isinstance(failure, DataError):
+    if isinstance(failure, IMPOSSIBLE):
         return InvalidError("A field has a value that is not possible.")
     if isinstance(failure, IntegrityError):
         return ConflictError("Somebody else stored the same thing meanwhile.")
@@ -86,7 +88,7 @@ def install(app: FastAPI, say: Say, page: ErrorPage | None = None) -> None:
 
     async def handle(request: Request, failure: Exception) -> Response:
         error = told(failure)
-        if not isinstance(failure, LoudspeakerError | RequestValidationError | HTTPException):
+        if not isinstance(failure, (LoudspeakerError, RequestValidationError, HTTPException, *IMPOSSIBLE)):
             log.error("request failed", path=request.url.path, failure=repr(failure), exc_info=failure)
         status = status_of(error)
         if _for_a_person(request):
@@ -98,7 +100,7 @@ def install(app: FastAPI, say: Say, page: ErrorPage | None = None) -> None:
         headers = {"Retry-After": "60"} if isinstance(error, TooManyError | UnavailableError) else None
         return JSONResponse(body, status, headers, media_type="application/problem+json")
 
-    for kind in (LoudspeakerError, RequestValidationError, HTTPException, SQLAlchemyError, OSError):
+    for kind in (LoudspeakerError, RequestValidationError, HTTPException, SQLAlchemyError, OSError, *IMPOSSIBLE):
         app.add_exception_handler(kind, handle)
 
 

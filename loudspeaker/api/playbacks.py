@@ -1,15 +1,17 @@
 """The as-run log: filtered pages, exports, and the evidence of one row."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
+from sqlmodel import Session
 
 from loudspeaker.api.deps import CurrentActor, HouseDep, Reading
 from loudspeaker.api.schemas import Instant, Out
+from loudspeaker.conductor.house import House
 from loudspeaker.playbacks import export, service
 from loudspeaker.playbacks.models import PlaybackState
 from loudspeaker.playbacks.reason_words import reason_words
@@ -96,20 +98,21 @@ def find(query: Filter, request: Request, actor: CurrentActor, session: Reading,
 @router.get("/export.csv")
 def as_csv(query: Filter, request: Request, actor: CurrentActor, house: HouseDep) -> StreamingResponse:
     """The whole filtered log as CSV (UTF-8 with mark, RFC 4180)."""
-    def pieces() -> Iterator[bytes]:
-        with house.database.read() as session:
-            yield from export.as_csv(service.every(session, actor, query), ZoneInfo(house.settings.zone), _say(request))
+    def write(session: Session, file: IO[bytes]) -> None:
+        rows = service.every(session, actor, query)
+        file.writelines(export.as_csv(rows, ZoneInfo(house.settings.zone), _say(request)))
 
-    return StreamingResponse(pieces(), media_type="text/csv; charset=utf-8", headers=_attached("nhat-ky-phat.csv"))
+    return StreamingResponse(_pieces(_written(house, write)), media_type="text/csv; charset=utf-8",
+                             headers=_attached("nhat-ky-phat.csv"))
 
 
 @router.get("/export.xlsx")
 def as_xlsx(query: Filter, request: Request, actor: CurrentActor, house: HouseDep) -> StreamingResponse:
     """The whole filtered log as a workbook."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 # closed when the last piece is sent
-    with house.database.read() as session:
+    def write(session: Session, file: IO[bytes]) -> None:
         export.write_xlsx(service.every(session, actor, query), ZoneInfo(house.settings.zone), _say(request), file)
-    return StreamingResponse(_pieces(file), media_type=XLSX, headers=_attached("nhat-ky-phat.xlsx"))
+
+    return StreamingResponse(_pieces(_written(house, write)), media_type=XLSX, headers=_attached("nhat-ky-phat.xlsx"))
 
 
 @router.get("/{node_id}/{broadcast_id}")
@@ -131,6 +134,18 @@ def _say(request: Request) -> export.Say:
     def say(sentence: str, **values: object) -> str:
         return str(request.app.state.say(request, sentence, values))
     return say
+
+
+def _written(house: House, write: Callable[[Session, IO[bytes]], None]) -> IO[bytes]:
+    """What `write` makes, on disk, before the first byte goes out: a failure is an error, never half a file."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 # closed when the last piece is sent
+    try:
+        with house.database.read() as session:
+            write(session, file)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

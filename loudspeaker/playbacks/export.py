@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import chain, islice
 from typing import IO
 from zoneinfo import ZoneInfo
 
@@ -36,10 +37,12 @@ def as_csv(rows: Iterable[LogRow], zone: ZoneInfo, say: Say) -> Iterator[bytes]:
 
 def write_xlsx(rows: Iterable[LogRow], zone: ZoneInfo, say: Say, file: IO[bytes]) -> None:
     """Write the workbook into `file`, row by row, without holding it in memory."""
+    coming = iter(rows)
+    first = list(islice(coming, 1))  # what cannot be read fails here, before the workbook opens files of its own
     book = Workbook(write_only=True)
     sheet = book.create_sheet(say(SHEET)[:31])
     sheet.append([say(one) for one in HEADINGS])
-    for row in rows:
+    for row in chain(first, coming):
         sheet.append([_harmless(one) for one in _cells(row, zone, say)])
     book.save(file)
 
