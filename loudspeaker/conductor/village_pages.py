@@ -16,7 +16,7 @@ from loudspeaker.nodes.models import Node, NodeState
 from loudspeaker.nodes.service import node_by_sticker
 from loudspeaker.places import tree
 from loudspeaker.places.models import Place
-from loudspeaker.playbacks.models import TERMINAL, Playback, PlaybackState
+from loudspeaker.playbacks.models import Playback, PlaybackState
 from loudspeaker.users.access import Actor
 from loudspeaker.users.models import Role
 from schedules.hours import DAY, at_wall
@@ -124,8 +124,6 @@ def _timetable(session: Session, nodes: Sequence[str], now: datetime, zone: Zone
 
 def _over_all(states: Sequence[PlaybackState]) -> PlaybackState:
     """Playing while any plays, open while any is open, else the worst end."""
-    for one in (PlaybackState.PLAYING, PlaybackState.AWAITING, PlaybackState.MISSED, PlaybackState.PARTIAL,
-                PlaybackState.UNKNOWN):
-        if one in states and (one not in TERMINAL or PlaybackState.AWAITING not in states):
-            return one
-    return PlaybackState.PLAYED
+    order = (PlaybackState.PLAYING, PlaybackState.AWAITING, PlaybackState.MISSED, PlaybackState.PARTIAL,
+             PlaybackState.UNKNOWN)
+    return next((one for one in order if one in states), PlaybackState.PLAYED)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 WIDTH, HEIGHT = 336, 64
 COLUMNS = 336
 """Of seven days each column is half an hour."""
+JOINED = timedelta(minutes=15)
+"""Measurements further apart are not joined: nothing is known of the time between."""
 Pick = Callable[[Iterable[float]], float]
 
 
@@ -22,7 +24,7 @@ class Chart:
 
 def line_chart(points: Sequence[tuple[datetime, float | None]], since: datetime, until: datetime,
                pick: Pick = max, floor: float | None = None) -> Chart | None:
-    """A line over time, broken where a column has no value; None when there is no value at all.
+    """A line over time, broken where nothing was measured; None when there is no value at all.
 
     `pick` chooses what stands for a column, `floor` is a value that the chart shows in any case (0 for a count).
     """
@@ -34,19 +36,19 @@ def line_chart(points: Sequence[tuple[datetime, float | None]], since: datetime,
         place = int((at - since) / (until - since) * (COLUMNS - 1))
         columns.setdefault(place, []).append(value)
     drawn = {place: pick(values) for place, values in sorted(columns.items())}
+    joined = max(1, int(JOINED * COLUMNS / (until - since)))
     low = min([*drawn.values(), *([] if floor is None else [floor])])
     high = max([*drawn.values(), *([] if floor is None else [floor])])
-    return Chart(_path(drawn, low, high), low, high, known[-1][1])
+    return Chart(_path(drawn, low, high, joined), low, high, known[-1][1])
 
 
-def _path(drawn: dict[int, float], low: float, high: float) -> str:
+def _path(drawn: dict[int, float], low: float, high: float, joined: int) -> str:
     span = high - low
-    pieces, before = [], -2
+    pieces: list[str] = []
+    before = -joined - 1
     for place, value in drawn.items():
         x = place * WIDTH / COLUMNS
         y = HEIGHT - 2 - (value - low) / span * (HEIGHT - 4) if span else HEIGHT / 2
-        pieces.append(f"{'L' if place == before + 1 else 'M'}{x:.0f} {y:.1f}")
-        if place != before + 1:
-            pieces.append("h1")
+        pieces.append(f"L{x:.0f} {y:.1f}" if place - before <= joined else f"M{x:.0f} {y:.1f}h2")
         before = place
     return "".join(pieces)

@@ -27,6 +27,7 @@ Text = Annotated[str, Form()]
 
 PAGE = 50
 HISTORY_DAYS = 7
+SHORTEST_CHART = timedelta(hours=6)
 SIMPLE_COMMANDS = (CommandKind.SELF_TEST, CommandKind.SYNC)
 
 
@@ -197,7 +198,8 @@ def _node(desk: Desk, template: str, node_id: str) -> Response:
 
 
 def _charts(desk: Desk, page: NodePage) -> Mapping[str, Chart | None]:
-    since = desk.now - timedelta(days=HISTORY_DAYS)
+    begun = page.history[0].bucket if page.history else desk.now
+    since = min(begun, desk.now - SHORTEST_CHART)
 
     def chart(name: str, **options: object) -> Chart | None:
         points = [(one.bucket, getattr(one, name)) for one in page.history]

@@ -44,8 +44,7 @@ Text = Annotated[str, Form()]
 Photo = Annotated[UploadFile | None, File()]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=64)]
 
-KINDS = ((FaultKind.NO_SOUND, "volume-off"), (FaultKind.NOISE, "activity"),
-         (FaultKind.WRONG_CONTENT, "alert-triangle"), (FaultKind.DAMAGE, "tool"))
+KINDS = (FaultKind.NO_SOUND, FaultKind.NOISE, FaultKind.WRONG_CONTENT, FaultKind.DAMAGE)
 TICKET_WORDS = {"open": marked("Sent. Nobody has taken it yet."), "taken": marked("A technician has taken it."),
                 "closed": marked("Done.")}
 AIRING_WORDS = {
@@ -177,7 +176,7 @@ def _form(request: Request, session: Session, found: SignedIn | None, node: Node
     hidden: Mapping[str, str] = {} if action.startswith("/s/") else {"node": node.id} if node else {"place": place.id}
     return render(
         request, "report.html", status_of(error) if error else 200, node=node, place=place, action=action,
-        hidden=hidden, kinds=KINDS, fault_words=FAULT_WORDS, key=sent.key if sent and sent.key else new_id(),
+        hidden=hidden, key=sent.key if sent and sent.key else new_id(),
         csrf=found.csrf or "" if found else "", phone=phone_of(session, place), public=not _person_at(found, place),
         error=sentences(translator_of(request), error) if error else "", note=sent.note if sent else "",
         chosen=sent.kind if sent else "")
@@ -205,7 +204,7 @@ def _person_at(found: SignedIn | None, place: Place | None) -> Actor | None:
 
 
 def _kind(text: str) -> FaultKind:
-    if text not in [kind.value for kind, _ in KINDS]:
+    if text not in [kind.value for kind in KINDS]:
         raise InvalidError("Choose what is wrong.", field="kind")
     return FaultKind(text)
 
