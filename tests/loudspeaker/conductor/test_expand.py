@@ -91,6 +91,12 @@ def test_what_has_begun_stays_as_it_was(database: Database, desk: Desk) -> None:
         assert {one.volume for one in broadcasts(session)[1:]} == {50}
 
 
+def test_what_begins_at_this_instant_has_begun(database: Database, desk: Desk) -> None:
+    with database.work() as session:
+        desk.change(session, now_after=HOUR, volume=50)
+        assert [one.volume for one in broadcasts(session)][:2] == [80, 50]
+
+
 def test_a_node_that_joins_the_zone_airs_from_the_next_broadcast_on(database: Database, desk: Desk) -> None:
     with database.work() as session:
         session.add(ZoneNode(zone_id=desk.zone.id, node_id=desk.nodes[1].id))

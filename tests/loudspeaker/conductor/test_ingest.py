@@ -200,6 +200,18 @@ def test_silence_of_a_node_that_has_spoken_since_is_missed_not_held(database: Da
         assert session.get(Playback, (nodes[0].id, gone.id)) is None
 
 
+def test_a_node_whose_journal_has_not_arrived_is_not_judged(database: Database, nodes: list[Node]) -> None:
+    voice = NodeVoice(nodes[0].id)
+    with database.work() as session:
+        a_broadcast(session, session.get_one(Place, nodes[0].place_id), START, nodes[0])
+    voice.write("clock", START)
+    take(database, voice.says(voice.hello(), START), voice.says(voice.batch(), START))
+    voice.write("clock", START + timedelta(minutes=2))
+    take(database, voice.says(voice.heartbeat(), START + timedelta(minutes=20)))
+    with database.work() as session:
+        assert close_not_held(session, START + timedelta(minutes=20)) == (0, 0)
+
+
 def test_coming_back_closes_the_fault_of_having_been_away(database: Database, nodes: list[Node]) -> None:
     with database.work() as session:
         session.add(Fault(kind=FaultKind.OFFLINE, source="system", node_id=nodes[0].id, place_id=nodes[0].place_id,
