@@ -48,7 +48,7 @@ DECISION_WORDS: dict[str, str] = {
 }
 LANGUAGE_WORDS: dict[str, str] = {
     "vi": marked("Vietnamese"), "hmn": marked("Hmong"), "tai": marked("Thai (Tai)"), "ium": marked("Dao"),
-    "tyz": marked("Tày"), "nut": marked("Nùng"), "mtq": marked("Mường"), "khm": marked("Khmer"),
+    "tyz": marked("Tay"), "nut": marked("Nung"), "mtq": marked("Muong"), "khm": marked("Khmer"),
     "en": marked("English language"),
 }
 VOICE_WORDS: dict[str, str] = {

@@ -17,6 +17,7 @@ from schedules.recurrence import Frequency
 from schedules.recurrence_rule import WEEKDAYS, Rule, parsed
 
 DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}))?|(\d{4})-(\d{2})-(\d{2})")
+TIME = re.compile(r"(\d{1,2})(?:[:.hg](\d{2})?(?::(\d{2}))?)?", re.IGNORECASE)
 ONCE, DAILY, WEEKLY, OTHER = "once", "daily", "weekly", "other"
 
 
@@ -53,7 +54,7 @@ class PlanForm(BaseModel):
     def taken(self, zone: ZoneInfo) -> "PlanForm":
         """The same plan, beginning at the free time that was offered."""
         start = datetime.fromisoformat(self.next_free).astimezone(zone)
-        return self.model_copy(update={"first_day": start.date().isoformat(), "at": clock(start.time())})
+        return self.model_copy(update={"first_day": f"{start:%d/%m/%Y}", "at": clock(start.time())})
 
     def draft(self, zone: ZoneInfo, languages: Mapping[str, str], start: datetime | None = None) -> ProgrammeDraft:
         """As the conductor takes it; `languages` by recording id. With `start` it airs once. Raises InvalidError."""
@@ -64,11 +65,8 @@ class PlanForm(BaseModel):
             languages=self.languages, zone=zone.key, latest_start_s=_whole(self.late, "latest_start_s") * 60, **dated)
 
     def _dated(self, zone: ZoneInfo) -> dict[str, Any]:
-        first = _date(self.first_day, "first_start", None)
-        try:
-            wall = time.fromisoformat(self.at)
-        except ValueError as error:
-            raise InvalidError("The start needs a date and a time.", field="first_start") from error
+        first = _date(self.first_day, "first_day", None)
+        wall = _time(self.at)
         left_out = [_date(one, "exdates", first) for one in re.split(r"[\s,;]+", self.left_out) if one]
         return {"first_start": at_wall(first, wall, zone), "rrule": self._rule(),
                 "exdates": tuple(one.isoformat() for one in sorted(set(left_out)))}
@@ -104,7 +102,7 @@ def typed(draft: ProgrammeDraft, revision: int = 0) -> PlanForm:
         revision=revision, place_id=draft.place_id, title=draft.title,
         item=[",".join(one.recordings.values()) for one in draft.items],
         gap=[f"{one.gap_ms / 1000:g}" for one in draft.items],
-        target=[f"{one.kind}:{one.id}" for one in draft.targets], first_day=first.date().isoformat(),
+        target=[f"{one.kind}:{one.id}" for one in draft.targets], first_day=f"{first:%d/%m/%Y}",
         at=clock(first.time()), left_out=", ".join(f"{date.fromisoformat(one):%d/%m/%Y}" for one in draft.exdates),
         air_class=str(int(draft.air_class)), volume=str(draft.volume), late=f"{draft.latest_start_s / 60:g}",
         languages=draft.languages, rrule=draft.rrule or "", **_repeat(draft.rrule, first))
@@ -116,8 +114,8 @@ def clock(wall: time) -> str:
 
 
 def next_day(now: datetime, zone: ZoneInfo) -> str:
-    """Tomorrow, as a date field takes it."""
-    return (now.astimezone(zone).date() + timedelta(days=1)).isoformat()
+    """Tomorrow, as the form shows days."""
+    return f"{now.astimezone(zone) + timedelta(days=1):%d/%m/%Y}"
 
 
 def _repeat(rrule: str | None, first: datetime) -> dict[str, Any]:
@@ -126,7 +124,7 @@ def _repeat(rrule: str | None, first: datetime) -> dict[str, Any]:
     rule = parsed(rrule)
     if not _is_plain(rule):
         return {"repeat": OTHER}
-    last = {"last_day": rule.until.date().isoformat()} if rule.until else {}
+    last = {"last_day": f"{rule.until:%d/%m/%Y}"} if rule.until else {}
     if rule.frequency is Frequency.DAILY and not rule.weekdays:
         return {"repeat": DAILY, **last}
     days = [day for day, _ in rule.weekdays] or [first.weekday()]
@@ -152,6 +150,17 @@ def _date(text: str, field: str, near: date | None) -> date:
     except ValueError as error:
         raise InvalidError("This is no date. Write it as 15/03/2026.", field=field) from error
     raise InvalidError("This is no date. Write it as 15/03/2026.", field=field)
+
+
+def _time(text: str) -> time:
+    """`05:30`, `5h30` or `05:30:10`."""
+    found = TIME.fullmatch(text.strip())
+    try:
+        if found:
+            return time(int(found[1]), int(found[2] or 0), int(found[3] or 0))
+    except ValueError as error:
+        raise InvalidError("This is no time of day. Write it as 05:30.", field="at") from error
+    raise InvalidError("This is no time of day. Write it as 05:30.", field="at")
 
 
 def _whole(text: str, field: str) -> int:

@@ -7,6 +7,13 @@ from schedules.recurrence import Frequency, Recurrence
 
 WEEKDAY_WORDS = (marked("Mon"), marked("Tue"), marked("Wed"), marked("Thu"), marked("Fri"), marked("Sat"),
                  marked("Sun"))
+EVERY_WORDS = {
+    Frequency.HOURLY: (marked("every hour"), marked("every %(n)s hours")),
+    Frequency.DAILY: (marked("every day"), marked("every %(n)s days")),
+    Frequency.WEEKLY: (marked("every week"), marked("every %(n)s weeks")),
+    Frequency.MONTHLY: (marked("every month"), marked("every %(n)s months")),
+    Frequency.YEARLY: (marked("every year"), marked("every %(n)s years")),
+}
 SHORT = timedelta(minutes=10)
 """Below this a length is told with its seconds."""
 
@@ -35,21 +42,22 @@ def when(t: Translator, plan: Recurrence) -> str:
 
 
 def _how_often(t: Translator, plan: Recurrence) -> str:
+    every = _every(t, plan)
     days = ", ".join(t.gettext(WEEKDAY_WORDS[day]) for day, _ in plan.weekdays)
-    n = plan.interval
-    if plan.frequency is Frequency.HOURLY:
-        return t.ngettext("every hour", "every %(n)s hours", n)
-    if plan.frequency is Frequency.DAILY:
-        return t.gettext("on %(days)s", days=days) if days else t.ngettext("every day", "every %(n)s days", n)
+    on_days = t.gettext("on %(days)s", days=days) if days else ""
+    if plan.frequency is Frequency.DAILY and days:
+        return on_days
     if plan.frequency is Frequency.WEEKLY:
-        weeks = "" if n == 1 else t.ngettext("every week", "every %(n)s weeks", n) + " "
-        return weeks + t.gettext("on %(days)s", days=days)
+        return on_days if plan.interval == 1 else f"{every}, {on_days}"
     if plan.frequency is Frequency.MONTHLY:
-        months = t.ngettext("every month", "every %(n)s months", n)
         monthdays = ", ".join(str(day) for day in plan.monthdays) or str(plan.first_day.day)
-        return f"{months}, " + (t.gettext("on %(days)s", days=days) if days
-                                else t.gettext("on the days %(days)s", days=monthdays))
-    return t.ngettext("every year", "every %(n)s years", n)
+        return f"{every}, " + (on_days or t.gettext("on the days %(days)s", days=monthdays))
+    return every
+
+
+def _every(t: Translator, plan: Recurrence) -> str:
+    one, many = EVERY_WORDS[plan.frequency]
+    return t.gettext(one) if plan.interval == 1 else t.gettext(many, n=t.number(plan.interval))
 
 
 def _span(t: Translator, plan: Recurrence) -> str:
