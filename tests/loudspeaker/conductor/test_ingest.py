@@ -171,6 +171,16 @@ def test_a_refused_forgery_alarms_once_and_a_late_order_does_not(database: Datab
         assert (fault.data["reason"], fault.data["count"]) == ("bad_signature", 2)
 
 
+def test_what_a_node_says_is_broken_becomes_a_fault(database: Database, nodes: list[Node]) -> None:
+    voice = NodeVoice(nodes[0].id)
+    voice.write("fault", START, what="player", detail="no sound device")
+    voice.write("fault", START, what="sunspots")
+    take(database, voice.says(voice.batch(), LATER))
+    with database.read() as session:
+        fault = session.exec(select(Fault)).one()
+        assert (fault.kind, fault.data["reason"]) == (FaultKind.OTHER, "player")
+
+
 def test_strangers_change_nothing(database: Database, nodes: list[Node]) -> None:
     voice = NodeVoice("node-nobody")
     voice.write("clock", START)
