@@ -34,6 +34,15 @@ class Stage:
     def cue(self, number: int, to_ms: int = 500, from_ms: int = 0, volume: int = 100) -> Cue:
         return Cue(number, f"b{number}", 0, "0" * 64, from_ms, to_ms, volume)
 
+    def prepare(self, *cues: Cue) -> None:
+        """Open the decoders and wait until they have something, however busy the machine is."""
+        for cue in cues:
+            self.player.prepare(cue, self.sound)
+        deadline = time.monotonic() + 20
+        while not all(self.player.is_ready(cue.id) for cue in cues):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def play(self, cue: Cue, at: float) -> None:
         self.player.play(cue, self.sound, at)
 
@@ -69,8 +78,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path, sound: Path,
 
 def test_a_prepared_cue_sounds_at_its_instant(stage: Stage) -> None:
     cue = stage.cue(1)
-    stage.player.prepare(cue, stage.sound)
-    time.sleep(0.4)
+    stage.prepare(cue)
     at = monotonic() + 0.2
     stage.play(cue, at)
     assert abs(stage.started().mono - at) < 0.002
@@ -88,8 +96,7 @@ def test_a_cue_that_was_not_prepared_comes_late_and_says_so_but_plays_whole(stag
 
 
 def test_a_cue_keeps_real_time(stage: Stage) -> None:
-    stage.player.prepare(stage.cue(1), stage.sound)
-    time.sleep(0.4)
+    stage.prepare(stage.cue(1))
     began = monotonic()
     stage.play(stage.cue(1), began + 0.1)
     stage.started()
@@ -99,9 +106,7 @@ def test_a_cue_keeps_real_time(stage: Stage) -> None:
 
 def test_the_next_cue_cuts_the_one_that_sounds(stage: Stage) -> None:
     first, second = stage.cue(1, to_ms=4000), stage.cue(2)
-    for cue in (first, second):
-        stage.player.prepare(cue, stage.sound)
-    time.sleep(0.4)
+    stage.prepare(first, second)
     at = monotonic() + 0.2
     stage.play(first, at)
     stage.play(second, at + 0.6)
@@ -115,9 +120,7 @@ def test_the_next_cue_cuts_the_one_that_sounds(stage: Stage) -> None:
 
 def test_cues_in_a_row_do_not_cut_each_other(stage: Stage) -> None:
     first, second = stage.cue(1), stage.cue(2)
-    for cue in (first, second):
-        stage.player.prepare(cue, stage.sound)
-    time.sleep(0.4)
+    stage.prepare(first, second)
     at = monotonic() + 0.2
     stage.play(first, at)
     stage.play(second, at + 0.5)
@@ -129,8 +132,7 @@ def test_cues_in_a_row_do_not_cut_each_other(stage: Stage) -> None:
 
 def test_silence_ends_a_cue_and_tells_what_was_heard(stage: Stage) -> None:
     cue = stage.cue(1, to_ms=4000)
-    stage.player.prepare(cue, stage.sound)
-    time.sleep(0.4)
+    stage.prepare(cue)
     stage.play(cue, monotonic() + 0.05)
     began = stage.started().mono
     stage.player.silence(1, began + 0.4)
@@ -157,8 +159,7 @@ def test_a_prepared_cue_that_is_dropped_says_nothing(stage: Stage) -> None:
 
 def test_a_cue_begins_in_the_middle_when_asked(stage: Stage) -> None:
     cue = stage.cue(1, from_ms=4200, to_ms=5000)
-    stage.player.prepare(cue, stage.sound)
-    time.sleep(0.4)
+    stage.prepare(cue)
     stage.play(cue, monotonic() + 0.1)
     stage.started()
     assert abs(stage.ended().heard_ms - 800) <= 20
@@ -166,9 +167,7 @@ def test_a_cue_begins_in_the_middle_when_asked(stage: Stage) -> None:
 
 def test_volume_makes_it_softer(stage: Stage) -> None:
     loud, soft = stage.cue(1), stage.cue(2, volume=25)
-    for cue in (loud, soft):
-        stage.player.prepare(cue, stage.sound)
-    time.sleep(0.4)
+    stage.prepare(loud, soft)
     at = monotonic() + 0.1
     stage.play(loud, at)
     stage.play(soft, at + 0.6)

@@ -66,6 +66,7 @@ class Commune:
     approvers: tuple[tuple[str, str, str], ...] = (("hoa", "hoa", COMMUNE), ("binh", "binh", COMMUNE))
     """(key name, owner, place)."""
     revoked: tuple[str, ...] = ()
+    keys_until: datetime = NOON + timedelta(days=3650)
     version: int = 1
     frames: tuple[tuple[str, str], ...] = (("00:00", "24:00"),)
     quiet: tuple[tuple[str, str], ...] = ()
@@ -89,7 +90,7 @@ class Commune:
             site=SITE, version=self.version, issued=self.issued, expires=self.issued + timedelta(days=3650),
             approvers=tuple(
                 Approver(owner=owner, name=owner, place=place, public_key=public(name), valid_from=self.issued,
-                         valid_until=self.issued + timedelta(days=3650))
+                         valid_until=self.keys_until)
                 for name, owner, place in self.approvers),
             revoked=self.revoked)
 

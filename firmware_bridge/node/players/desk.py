@@ -40,6 +40,9 @@ class Player(Protocol):
     def prepare(self, cue: Cue, path: Path) -> None:
         """Open the decoder."""
 
+    def is_ready(self, cue: int) -> bool:
+        """Whether a prepared cue has its first samples."""
+
     def play(self, cue: Cue, path: Path, at: float) -> None:
         """Let it sound at `at`, cutting what sounds then."""
 
@@ -98,6 +101,11 @@ class Desk:
         """Open the decoder."""
         with self._lock:
             self._voice(cue, path)
+
+    def is_ready(self, cue: int) -> bool:
+        """Whether a prepared cue has its first samples."""
+        with self._lock:
+            return cue in self._voices and self._voices[cue].decoder.ready > 0
 
     def play(self, cue: Cue, path: Path, at: float) -> None:
         """Let it sound at `at`, cutting what sounds then."""

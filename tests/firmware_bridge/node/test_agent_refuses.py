@@ -352,3 +352,9 @@ def test_a_stop_of_a_lower_generation_lifts_nothing() -> None:
     pole.receive(by_server(stop(5)), Down.COMMAND)
     pole.receive(by_server(order(standing_stop=StandingStop(generation=4, active=False))))
     assert pole.state.stop.active
+
+
+def test_an_approver_whose_validity_ended_since_the_fetch_no_longer_counts() -> None:
+    pole = pole_with(approved(NEWS), commune=Commune(keys_until=SOON - timedelta(seconds=5)))
+    assert pole.entries("recording_stored")
+    assert is_silent_because(pole, "expired")

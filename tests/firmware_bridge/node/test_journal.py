@@ -143,3 +143,9 @@ def test_what_was_committed_survives_kill_9(tmp_path: Path) -> None:
         assert last <= journal.mark().last <= last + 1
         assert journal.kept()["last"] == str(journal.mark().last).encode()
         journal.close()
+
+
+def test_every_commit_reaches_the_disk_before_it_returns(tmp_path: Path) -> None:
+    """No kill of a process can show a skipped fsync, only a power cut: so the setting itself is held."""
+    journal = Journal.open(tmp_path / "node.db")
+    assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
