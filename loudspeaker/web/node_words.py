@@ -80,8 +80,9 @@ OTHER_ENTRY = marked("Wrote “%(kind)s”.")
 
 
 def refusal_words(t: Translator, reason: object) -> str:
-    """Why something was refused, as a sentence; an unknown reason as it is."""
-    return t.gettext(REFUSALS[reason]) if isinstance(reason, str) and reason in REFUSALS else f"{reason}."
+    """Why something was refused, or what is broken, as a sentence; an unknown reason as it is."""
+    known = {**_TROUBLES, **REFUSALS}
+    return t.gettext(known[reason]) if isinstance(reason, str) and reason in known else f"{reason}."
 
 
 def entry_words(t: Translator, entry: JournalEntry, titles: Mapping[str, str]) -> str:
