@@ -7,6 +7,7 @@ from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from loudspeaker.approvals.service import waiting_for
+from loudspeaker.conductor.commands import ALL
 from loudspeaker.faults.models import Fault, FaultState, Source
 from loudspeaker.orders.service import active_stops
 from loudspeaker.places.models import Place
@@ -16,7 +17,7 @@ from loudspeaker.users.models import User
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Counts for the navigation, the name over it, and the stop that holds (its instant and who pressed it)."""
+    """Counts for the navigation, the name over it, and the stop that holds everywhere (its instant and who pressed it)."""
 
     place: str
     waiting_approval: int
@@ -27,7 +28,7 @@ class Surroundings:
 
 def surroundings(session: Session, actor: Actor) -> Surroundings:
     """What `actor` is told around every page."""
-    stops = active_stops(session)
+    stops = [stop for stop in active_stops(session) if stop.scope == ALL]
     newest = max(stops, key=lambda stop: stop.at, default=None)
     stopper = session.get(User, newest.by) if newest and newest.by else None
     return Surroundings(

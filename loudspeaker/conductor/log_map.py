@@ -32,7 +32,7 @@ class Day:
 
 @dataclass(frozen=True)
 class LogMap:
-    """Days (oldest first) × nodes (by place and name); `cells` by (node id, day), absent: nothing was planned."""
+    """Days (newest first) × nodes (by place and name); `cells` by (node id, day), absent: nothing was planned."""
 
     days: Sequence[date]
     nodes: Sequence[tuple[Node, Place]]
@@ -46,7 +46,7 @@ def log_map(session: Session, actor: Actor, now: datetime, zone: ZoneInfo, place
     ordered = sorted(((node, place) for node, _, place in seen), key=lambda one: (one[1].name, one[0].name))
     shown = ordered[:MAP_NODES]
     today = now.astimezone(zone).date()
-    days = [today - timedelta(days=back) for back in range(MAP_DAYS - 1, -1, -1)]
+    days = [today - timedelta(days=back) for back in range(MAP_DAYS)]
     counts: dict[tuple[str, date], dict[str, int]] = {}
     for day in days:
         begins, ends = (at_wall(one, datetime.min.time(), zone) for one in (day, day + timedelta(days=1)))

@@ -103,7 +103,7 @@ def playback_page(desk: ReadingDesk, node_id: str, broadcast_id: str) -> Respons
     titles = titles_of(desk.session, {one.recording for one in found.entries if one.recording})
     return desk.show(
         "playback.html", "log", row=found.row, entries=found.entries, items=items, classes=CLASSES,
-        reason=_reason(desk, found.row), segments=_segments(found.row), glyph_of=glyph_of, log_states=LOG_STATES,
+        reason=_reason(desk, found.row), segments=_segments(found.row), glyph_of=glyph_of, log_states=LOG_STATES, nearest=nearest,
         entry_words=lambda entry: entry_words(desk.t, entry, titles))
 
 
@@ -120,6 +120,11 @@ def _show(desk: Desk, template: str, chosen: Choice, page: int) -> Response:
         places=places_seen_by(desk.session, desk.actor), nodes=[node for node, _, _ in nodes[:NODES_LISTED]],
         reason_of=lambda row: _reason(desk, row), glyph_of=glyph_of, here=chosen.address("/log"),
         live=chosen.address("/log/live"), csv=_export("csv", query), xlsx=_export("xlsx", query))
+
+
+def nearest(instant: datetime) -> datetime:
+    """For showing to the second: 05:29:59.998 is half past five."""
+    return instant + timedelta(milliseconds=500)
 
 
 def _reason(desk: Desk, row: LogRow) -> str:
