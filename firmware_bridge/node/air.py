@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Protocol
 
 from firmware_bridge.node.airing import Airing, Line, Span, millis, to_millis
@@ -122,7 +123,7 @@ class Air:
 
     def next_instant(self) -> datetime | None:
         """When something will happen by itself; None if nothing waits."""
-        instants = [self.on.ends] if self.on else []
-        for one in self.waiting:
-            instants += [at for at in (one.airing.start, one.airing.closes) if at > self.now]
-        return min((max(at, self.now) for at in instants), default=None)
+        starts = (one.airing.start for one in self.waiting if one.airing.start > self.now)
+        closes = (one.airing.closes for one in self.waiting if one.airing.closes > self.now)
+        ends = (max(self.on.ends, self.now),) if self.on else ()
+        return min(chain(starts, closes, ends), default=None)

@@ -65,12 +65,12 @@ class Airing:
             at += line.duration_ms + line.gap_ms
         return tuple(positions)
 
-    @property
+    @cached_property
     def end(self) -> datetime:
         """The planned end: when the last line has sounded."""
         return self.start + millis(self.offsets_ms[-1] + self.lines[-1].duration_ms)
 
-    @property
+    @cached_property
     def closes(self) -> datetime:
         """After this instant it cannot start any more."""
         return self.latest_start if self.play_now else min(self.latest_start, self.end - millis(1))

@@ -1,18 +1,35 @@
 """The forecast of the server and the agent on the pole obey the same rules: for every timetable they hear the same."""
 
-from datetime import datetime, timedelta
+from collections import Counter
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.contract.documents import AirClass
+from firmware_bridge.contract.documents import Policy as SignedPolicy
+from firmware_bridge.contract.documents import QuietHours as SignedQuiet
+from firmware_bridge.contract.documents import TimeFrame as SignedFrame
+from firmware_bridge.node.rules import Plan, judge
 from schedules import timetable
 from schedules.airings import Airing, ItemLength
-from schedules.checks import must_end_by
-from schedules.hours import TimeFrame
-from schedules.policy import Policy
-from tests.firmware_bridge.builders import COMMUNE, NOON, Commune, approved, broadcast, by_server, order, sha
+from schedules.checks import Session, must_end_by, sessions
+from schedules.hours import QuietHours, TimeFrame
+from schedules.policy import Policy, effective
+from tests.firmware_bridge.builders import (
+    COMMUNE,
+    NOON,
+    SITE,
+    VILLAGE,
+    Commune,
+    approved,
+    broadcast,
+    by_server,
+    order,
+    sha,
+)
 from tests.firmware_bridge.node.pole import Pole
 
 Listed = tuple[int, AirClass, list[str], int, int]
@@ -78,3 +95,58 @@ def test_the_pole_lets_be_heard_what_the_server_forecasts(
                     for item in playback.items if item.segments}
         assert segments_of(pole, playback.broadcast_id) == expected, end
         assert told == playback.expected_state, end
+
+
+CLOCKS = st.integers(0, 47).map(lambda half: f"{half // 2:02}:{half % 2 * 30:02}")
+HOURS = st.tuples(CLOCKS, CLOCKS | st.just("24:00")).filter(lambda pair: pair[0] < pair[1])
+QUIET = st.tuples(CLOCKS, CLOCKS).filter(lambda pair: pair[0] != pair[1])
+WEEKDAYS = st.sets(st.integers(0, 6), min_size=1).map(lambda days: tuple(sorted(days)))
+POLICIES = st.tuples(st.lists(st.tuples(HOURS, WEEKDAYS), max_size=3), st.lists(QUIET, max_size=2),
+                     st.integers(1, 600), st.integers(1, 3))
+
+
+def wall(clock: str) -> time:
+    return time(0, 0) if clock == "24:00" else time.fromisoformat(clock)
+
+
+@given(st.lists(POLICIES, min_size=1, max_size=2),
+       st.lists(st.tuples(st.integers(0, 14 * 24 * 60), st.integers(1, 240)), min_size=1, max_size=12))
+@settings(max_examples=300, deadline=None)
+def test_the_pole_judges_frames_quiet_hours_and_sessions_as_the_server_does(
+    drawn: list[Any], planned: list[tuple[int, int]]
+) -> None:
+    places = (COMMUNE, VILLAGE)
+    signed = [SignedPolicy(
+        site=SITE, place=place, version=1, issued=NOON,
+        frames=tuple(SignedFrame(start=start, end=end, weekdays=days) for (start, end), days in frames),
+        quiet_hours=tuple(SignedQuiet(start=start, end=end) for start, end in quiet),
+        longest_session_minutes=longest, sessions_per_day=most, volume_cap=100,
+    ) for place, (frames, quiet, longest, most) in zip(places, drawn, strict=False)]
+    held = effective([Policy(
+        place, tuple(TimeFrame(wall(start), wall(end), frozenset(days)) for (start, end), days in frames),
+        tuple(QuietHours(wall(start), wall(end)) for start, end in quiet), timedelta(minutes=longest), most,
+    ) for place, (frames, quiet, longest, most) in zip(places, drawn, strict=False)])
+    airings = [airing(f"b{number:02}", minutes * 60, AirClass.ORDINARY, [sha("track 60000")] * length, 0, 60)
+               for number, (minutes, length) in enumerate(planned)]
+    verdicts = judge([Plan(one.broadcast_id, AirClass.ORDINARY, one.start, one.end) for one in airings], signed)
+    until = must_end_by(held, airings)
+    too_many = {one.broadcast_id for found in sessions_beyond(held, airings) for one in found.airings}
+    for one in airings:
+        verdict = verdicts[one.broadcast_id]
+        assert (verdict.reason == "too_many_sessions") == (one.broadcast_id in too_many)
+        if one.broadcast_id in too_many:
+            continue
+        assert (verdict.reason is None) == (until[one.broadcast_id] > one.start)
+        assert verdict.reason is not None or verdict.until == until[one.broadcast_id]
+
+
+def sessions_beyond(policy: Policy, airings: list[Airing]) -> list[Session]:
+    """The sessions of each day after as many as are allowed."""
+    counted: Counter[date] = Counter()
+    found = []
+    for session in sessions(airings):
+        day = session.start.astimezone(ZoneInfo(policy.zone)).date()
+        counted[day] += 1
+        if counted[day] > policy.sessions_per_day:
+            found.append(session)
+    return found

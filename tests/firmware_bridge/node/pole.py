@@ -81,6 +81,7 @@ class Pole:
     """Kill before this many more durable commits or sounds."""
     has_rtc: bool = False
     start_late_s: float = 0.0
+    nap_s: float = LONGEST_NAP_S
 
     def __post_init__(self) -> None:
         self.playing: dict[int, Sounding] = {}
@@ -139,7 +140,7 @@ class Pole:
     def run_until(self, until: datetime) -> None:
         """Let time pass, with all that happens by itself."""
         while self.now < until:
-            wait = min(agent.wake_in(self.state, self.moment(), LONGEST_NAP_S), (until - self.now).total_seconds())
+            wait = min(agent.wake_in(self.state, self.moment(), self.nap_s), (until - self.now).total_seconds())
             for one in self.playing.values():
                 wait = min(wait, max(0.0, (one.ends if one.started else one.at) - self.mono))
             self.pass_time(max(0.001, round(wait, 3)))

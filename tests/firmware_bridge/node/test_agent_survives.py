@@ -6,10 +6,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge.contract.documents import AirClass
-from firmware_bridge.contract.messages import TimeState
-from firmware_bridge.node.inputs import CueEnded
-from tests.firmware_bridge.builders import NOON, Commune, approved, broadcast, by_server, order, sha
+from firmware_bridge.contract.documents import AirClass, TimeAnswer
+from firmware_bridge.contract.messages import TimeRequest, TimeState
+from firmware_bridge.contract.topics import Down
+from firmware_bridge.node.inputs import CueEnded, Disconnected
+from tests.firmware_bridge.builders import NODE, NOON, SITE, Commune, approved, broadcast, by_server, order, sha
 from tests.firmware_bridge.node.pole import Pole
 
 NEWS, OTHER = sha("news"), sha("other")
@@ -216,11 +217,26 @@ def test_a_player_that_says_nothing_leaves_the_end_unknown() -> None:
 def test_sound_that_comes_late_shifts_what_follows_and_is_told() -> None:
     pole = ready(start_late_s=0.2)
     pole.receive(by_server(order(MORNING[0], lengths=LENGTHS)))
+    pole.run_for(32)
+    pole.start_late_s = 0.0
     pole.run_for(80)
     (end,) = pole.ends("a")
     assert end.data["state"] == "played"
     assert end.data["start_error_ms"] == 200
-    assert [one.to_ms - one.from_ms for one in pole.heard] == [20_000, 10_000]
+    assert [((one.at - SOON).total_seconds(), one.to_ms - one.from_ms) for one in pole.heard] == [
+        (0.2, 20_000), (21.2, 10_000)]
+
+
+def test_sound_that_comes_after_its_time_has_passed_is_still_heard_whole() -> None:
+    pole = ready(start_late_s=4.0)
+    short = broadcast("s", SOON, OTHER, NEWS)
+    pole.receive(by_server(order(short, lengths=LENGTHS | {OTHER: 10_000})))
+    pole.run_for(32)
+    pole.start_late_s = 0.0
+    pole.run_for(80)
+    assert [((one.at - SOON).total_seconds(), one.to_ms - one.from_ms) for one in pole.heard] == [
+        (4.0, 10_000), (14.0, 20_000)]
+    assert pole.ends("s")[0].data["state"] == "played"
 
 
 def test_an_order_past_its_expiry_still_airs_and_alarms() -> None:
@@ -263,3 +279,24 @@ def test_a_program_that_slept_within_a_broadcast_joins_it() -> None:
     (one,) = pole.heard
     assert abs(one.from_ms - 10_000) <= 20
     assert one.to_ms == 20_000
+
+
+def test_a_server_that_is_gone_for_seven_days_costs_no_broadcast() -> None:
+    """By one signed answer at the beginning and the crystal alone, with a kill every day."""
+    pole = Pole(clock_error_s=None, nap_s=3600)
+    pole.connect()
+    asked = TimeRequest.from_bytes(pole.said("time-request")[-1])
+    pole.receive(by_server(TimeAnswer(site=SITE, node=NODE, nonce=asked.nonce, received=NOON, sent=NOON)), Down.TIME)
+    pole.receive(pole.commune.bundle(), Down.TRUST)
+    for one, length in LENGTHS.items():
+        pole.store(one, approved(one, duration_ms=length, air_class=AirClass.EMERGENCY))
+    week = [broadcast(f"b{number}", NOON + timedelta(hours=number, minutes=5), NEWS, latest_s=10)
+            for number in range(7 * 24)]
+    pole.receive(by_server(order(*week, lengths=LENGTHS)))
+    pole.take(Disconnected())
+    for day in range(1, 8):
+        pole.run_until(NOON + timedelta(days=day))
+        pole.kill(2)
+    assert {one.data.get("state") for each in week for one in pole.ends(each.id)} == {"played"}
+    assert len(pole.heard) == len(week)
+    assert pole.state.time_state is TimeState.HOLDOVER

@@ -81,6 +81,7 @@ def test_a_server_that_ignores_ranges_is_coped_with(depot: Depot, tmp_path: Path
         cache.want(want(depot, name))
         assert isinstance(reports.get(timeout=10), Arrived)
     assert store.path(name).read_bytes() == raw
+    assert [asked for path, asked in depot.requests if path.endswith(name)] == ["bytes=50000-"]
 
 
 def test_other_bytes_are_refused_and_gone(depot: Depot, tmp_path: Path) -> None:

@@ -110,6 +110,17 @@ def test_a_decoder_that_is_not_ready_starts_where_it_really_comes_and_skips_noth
     assert stage.reports[-1].whole
 
 
+def test_a_decoder_that_is_late_by_less_than_a_sound_cards_buffer_moves_no_sample() -> None:
+    decoder = Memory(RATE)
+    decoder.ready = 0
+    stage = Stage(decoder)
+    stage.desk.play(CUE, Path("x"), 100.5)
+    stage.turn(100.6)
+    decoder.ready = RATE
+    stage.turn(102.0)
+    assert stage.tape.loud()[0] == RATE // 2
+
+
 def test_a_decoder_that_starves_in_the_middle_leaves_a_gap_but_loses_nothing() -> None:
     decoder = Memory(RATE)
     decoder.ready = RATE // 2
