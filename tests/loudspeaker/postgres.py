@@ -51,6 +51,14 @@ class Cluster:
         """Remove a database, whoever is still connected."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def allow(self, name: str, connections: bool) -> None:
+        """Let nobody into a database any more, whoever is connected now, or let them in again."""
+        self._execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format(
+            sql.Identifier(name), sql.Literal(connections)))
+        if not connections:
+            self._execute(sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(
+                sql.Literal(name)))
+
     def close(self) -> None:
         """Stop the server and remove all it wrote."""
         self._server.send_signal(signal.SIGINT)
