@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, create_engine, event, inspect
+from sqlalchemy import JSON, DateTime, Dialect, Engine, create_engine, event, func, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
@@ -62,6 +62,13 @@ def after_commit(session: Session, action: Callable[[], None]) -> None:
 def insert_or(session: Session) -> Any:
     """The `insert` of this database that has `on_conflict_do_…`."""
     return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+
+
+def one_at_a_time(session: Session, name: str) -> None:
+    """Wait until no other unit of work holds `name`, and hold it until this one ends."""
+    # SQLite's BEGIN IMMEDIATE already lets only one writer in
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
 
 
 def upsert(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]],

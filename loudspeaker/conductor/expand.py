@@ -4,15 +4,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import structlog
 from sqlalchemy import literal, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from loudspeaker.broadcasts.airings import longest, planned_ms
 from loudspeaker.broadcasts.models import Broadcast, Origin
-from loudspeaker.database import insert_or, upsert
+from loudspeaker.database import insert_or, one_at_a_time, upsert
 from loudspeaker.nodes.models import Node
 from loudspeaker.playbacks.models import Playback, PlaybackState
 from loudspeaker.programmes.draft import DraftItem
@@ -20,12 +21,13 @@ from loudspeaker.programmes.models import Programme
 from loudspeaker.programmes.poles import Pole, load_poles
 from loudspeaker.programmes.service import KnownRecording, approved_recordings, items_of, targets_of
 from schedules.expansion import broadcast_id
-from schedules.recurrence import occurrences
+from schedules.recurrence import BadRecurrence, occurrences
 
 SHOWN = ("programme_id", "place_id", "origin", "title", "start", "latest_start", "planned_end", "air_class", "volume",
          "languages", "items", "found_by", "cancelled_at")
 
 CHUNK = 5000
+log = structlog.get_logger("expand")
 
 
 @dataclass
@@ -57,6 +59,7 @@ def expand(session: Session, now: datetime, horizon: timedelta,
 
     What has begun is never touched. What a person cancelled by itself stays cancelled.
     """
+    one_at_a_time(session, "expand")
     programmes = _programmes(session, now, programme_ids)
     plans = _plans(session, programmes, now, horizon)
     existing = _existing(session, list(plans), now)
@@ -105,8 +108,15 @@ def _plans(session: Session, programmes: Sequence[Programme], now: datetime, hor
     known = approved_recordings(session, list({id_ for of in items.values() for item in of
                                                for id_ in item.recordings.values()}))
     poles = load_poles(session)
-    return {one.id: _plan(one, broadcast_items(items[one.id], known), poles.aimed_at(targets[one.id]), now, horizon)
-            for one in programmes}
+    plans: dict[str, _Plan] = {}
+    for one in programmes:
+        try:
+            plans[one.id] = _plan(one, broadcast_items(items[one.id], known), poles.aimed_at(targets[one.id]), now,
+                                  horizon)
+        except (BadRecurrence, ZoneInfoNotFoundError) as failure:
+            # was readable when it was saved; what is dated stays, and the others go on
+            log.error("programme cannot be expanded", programme=one.id, failure=repr(failure))
+    return plans
 
 
 def _plan(programme: Programme, items: list[dict[str, Any]], poles: Sequence[Pole], now: datetime,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from threading import Lock
 
 QUEUE_LENGTH = 50
@@ -19,8 +20,9 @@ class Hub:
         with self._lock:
             listeners = list(self._listeners.items())
         for queue, loop in listeners:
-            for topic in topics:
-                loop.call_soon_threadsafe(_offer, queue, topic)
+            with suppress(RuntimeError):  # a loop that has ended listens no more
+                for topic in topics:
+                    loop.call_soon_threadsafe(_offer, queue, topic)
 
     async def listen(self) -> AsyncGenerator[str, None]:
         """Topics as they have news, until the hub closes."""

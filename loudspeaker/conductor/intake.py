@@ -10,7 +10,7 @@ from firmware_bridge.bridge.decode import Received
 from firmware_bridge.bridge.server import Bridge
 from firmware_bridge.wire import WireError
 from loudspeaker.conductor.house import House
-from loudspeaker.conductor.ingest import ingest
+from loudspeaker.conductor.ingest import Ingested, ingest
 
 AGAIN_S = 1.0
 log = structlog.get_logger("ingest")
@@ -40,7 +40,7 @@ class Intake:
         """Store a batch, waiting out a database that cannot be written; what no database would take is dropped."""
         while received and not self._stopping.is_set():
             try:
-                self._store(received)
+                done = self._store(received)
             except (OperationalError, InterfaceError, OSError) as failure:
                 log.error("cannot store", failure=repr(failure), messages=len(received))
                 self._stopping.wait(AGAIN_S)
@@ -48,11 +48,18 @@ class Intake:
                 self._isolate(received, failure)
                 return
             else:
+                self._follow_up(done)
                 return
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.take(self._bridge.drain().received)
+            try:
+                received = self._bridge.drain().received
+            except Exception as failure:  # noqa: BLE001 # the named loop; what was lost is not receipted, so it comes again
+                log.error("cannot read the inbox", failure=repr(failure))
+                self._stopping.wait(AGAIN_S)
+            else:
+                self.take(received)
 
     def _isolate(self, received: Sequence[Received], failure: Exception) -> None:
         if len(received) == 1:
@@ -63,9 +70,11 @@ class Intake:
         self.take(received[:half])
         self.take(received[half:])
 
-    def _store(self, received: Sequence[Received]) -> None:
+    def _store(self, received: Sequence[Received]) -> Ingested:
         with self._house.database.work() as session:
-            done = ingest(session, self._house.now(), received)
+            return ingest(session, self._house.now(), received)
+
+    def _follow_up(self, done: Ingested) -> None:
         if done.strangers:
             log.warning("messages of nodes that are not in service", count=done.strangers)
         try:

@@ -109,7 +109,7 @@ class Publisher:
                     self.resume()
                     resumed = True
                 self.send_due()
-            except (SQLAlchemyError, LoudspeakerError, OSError) as failure:
+            except (SQLAlchemyError, LoudspeakerError, WireError, OSError, ValueError, LookupError) as failure:
                 self._outdated = True
                 log.error("could not publish", failure=repr(failure))
                 self._stopping.wait(TICK_S)

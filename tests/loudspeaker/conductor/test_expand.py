@@ -141,6 +141,15 @@ def test_a_revoked_recording_takes_its_broadcasts_back(database: Database, desk:
         assert broadcasts(session) == []
 
 
+def test_a_programme_that_cannot_be_read_any_more_stops_no_other(database: Database, desk: Desk) -> None:
+    with database.work() as session:
+        session.get_one(Programme, desk.programme.id).rrule = "FREQ=NEVER"
+        create_programme(session, desk.editor, START, replace(desk.draft, first_start=START + 2 * HOUR),
+                         load_poles(session))
+        assert expand(session, START, HORIZON).added == 8
+        assert len(broadcasts(session)) == 16
+
+
 def test_a_retired_node_gets_nothing_new(database: Database, desk: Desk) -> None:
     with database.work() as session:
         session.get_one(Node, desk.nodes[0].id).retired_at = START

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from time import monotonic
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,6 +15,7 @@ from sqlmodel import Session, select
 
 from firmware_bridge.bridge.broker.base import BrokerUser, new_secret
 from firmware_bridge.bridge.broker.memory import MemoryBroker, MemoryConnection
+from firmware_bridge.bridge.inbox import Batch
 from firmware_bridge.bridge.server import Bridge
 from firmware_bridge.contract import envelope, keys, topics
 from firmware_bridge.contract.documents import Command, CommandKind, Receipt, RunningOrder
@@ -219,6 +221,40 @@ def test_an_emergency_goes_out_as_one_command_with_a_row_per_node(running: Runni
     running.pole.next(lambda topic: topic.endswith(Down.RECEIPT))
     with read(running) as session:
         assert session.exec(select(Playback.state)).all() == ["played"]
+
+
+def test_an_inbox_that_fails_once_is_read_again(running: Running) -> None:
+    voice, bridge = running.pole.voice, running.house.bridge
+    assert bridge is not None
+    drained: list[Batch | Exception] = [Batch((voice.says(voice.heartbeat(p="b9"), START),)),
+                                        RuntimeError("no database")]
+    quiet, real_inbox = threading.Event(), bridge.inbox
+
+    class Flaky:
+        """A bridge whose inbox fails first."""
+
+        inbox = real_inbox
+
+        def drain(self) -> Batch:
+            """Fail, then give a heartbeat, then nothing."""
+            if not drained:
+                quiet.wait(0.01)
+                return Batch()
+            given = drained.pop()
+            if isinstance(given, Exception):
+                raise given
+            return given
+
+    intake = Intake(running.house, Flaky())  # type: ignore[arg-type] # all of a bridge that is needed here
+    intake.start()
+    deadline = monotonic() + PATIENCE_S
+    while monotonic() < deadline:
+        with read(running) as session:
+            if session.get_one(NodeState, voice.node).playing == "b9":
+                break
+    intake.stop()
+    with read(running) as session:
+        assert session.get_one(NodeState, voice.node).playing == "b9"
 
 
 def test_a_message_that_no_database_takes_does_not_stop_the_others(running: Running) -> None:
