@@ -22,6 +22,6 @@ FAULT_STATES = {
 
 FAULT_SOURCES = {
     Source.SYSTEM: marked("found by the system"),
-    Source.PERSON: marked("reported"),
+    Source.PERSON: marked("reported by phone"),
     Source.PUBLIC: marked("public feedback"),
 }
