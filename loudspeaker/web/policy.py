@@ -17,6 +17,8 @@ router = APIRouter(include_in_schema=False)
 
 ROWS = 4
 """Time frames that the form offers; few places have more than two."""
+MIDNIGHT = ("00:00", "24:00")
+"""How a browser's field and a policy write the midnight that ends a day."""
 DAYS: dict[str, tuple[int, ...]] = {"all": (0, 1, 2, 3, 4, 5, 6), "working": (0, 1, 2, 3, 4), "weekend": (5, 6)}
 DAY_WORDS = {"all": marked("every day"), "working": marked("Monday to Friday"),
              "weekend": marked("Saturday and Sunday")}
@@ -73,7 +75,8 @@ def day_key(weekdays: Sequence[int]) -> str:
 
 
 def _typed(policy: Policy) -> dict[str, Any]:
-    rows = [(one.start, one.end, day_key(one.weekdays)) for one in policy.frames]
+    rows = [(one.start, MIDNIGHT[0] if one.end == MIDNIGHT[1] else one.end, day_key(one.weekdays))
+            for one in policy.frames]
     rows += [("", "", "all")] * (ROWS - len(rows))
     quiet = policy.quiet_hours[0] if policy.quiet_hours else None
     return {"rows": rows, "quiet_start": quiet.start if quiet else "", "quiet_end": quiet.end if quiet else "",
@@ -82,7 +85,8 @@ def _typed(policy: Policy) -> dict[str, Any]:
 
 
 def _fields(typed: Mapping[str, Any]) -> dict[str, object]:
-    frames = [{"start": start, "end": end, "weekdays": DAYS.get(days, DAYS["all"])}
+    frames = [{"start": start, "end": MIDNIGHT[1] if end == MIDNIGHT[0] else end,
+               "weekdays": DAYS.get(days, DAYS["all"])}
               for start, end, days in typed["rows"] if start and end]
     quiet = ([{"start": typed["quiet_start"], "end": typed["quiet_end"]}]
              if typed["quiet_start"] and typed["quiet_end"] else [])
