@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, case, func, or_
 from sqlmodel import Session, col, select
 
 from loudspeaker.broadcasts import service as broadcasts
@@ -145,21 +145,20 @@ def _waiting(session: Session, actor: Actor) -> int:
 
 
 def _delivery(session: Session, here: ColumnElement[bool]) -> Delivery:
-    rows = session.exec(
-        select(Order.expires, (col(NodeState.held_epoch) == col(Order.epoch))
-               & (col(NodeState.held_version) >= col(Order.version)))
-        .join(Node, col(Node.id) == col(Order.node_id)).join(NodeState, col(NodeState.node_id) == col(Node.id))
-        .join(Place, col(Place.id) == col(Node.place_id)).where(here, col(Node.retired_at).is_(None))).all()
-    held = [expires for expires, delivered in rows if delivered]
-    return Delivery(len(held), len(rows), min(held, default=None))
+    held = ((col(NodeState.held_epoch) == col(Order.epoch)) & (col(NodeState.held_version) >= col(Order.version)))
+    total, delivered, until = session.exec(
+        select(func.count(), func.count(case((held, 1))), func.min(case((held, col(Order.expires)))))
+        .select_from(Order).join(Node, col(Node.id) == col(Order.node_id))
+        .join(NodeState, col(NodeState.node_id) == col(Node.id))
+        .join(Place, col(Place.id) == col(Node.place_id)).where(here, col(Node.retired_at).is_(None))).one()
+    return Delivery(delivered, total, until)
 
 
 def _offset(session: Session, here: ColumnElement[bool]) -> float | None:
-    rows = session.exec(
-        select(NodeState.offset_ms).join(Node, col(Node.id) == col(NodeState.node_id))
-        .join(Place, col(Place.id) == col(Node.place_id)).where(here, col(NodeState.online),
-                                                               col(NodeState.offset_ms).is_not(None)))
-    return max((abs(one) for one in rows if one is not None), default=None)
+    largest: float | None = session.exec(
+        select(func.max(func.abs(col(NodeState.offset_ms)))).join(Node, col(Node.id) == col(NodeState.node_id))
+        .join(Place, col(Place.id) == col(Node.place_id)).where(here, col(NodeState.online))).one()
+    return largest
 
 
 def _grid(session: Session, here: ColumnElement[bool], of_today: Sequence[Broadcast]) -> Grid:
