@@ -127,6 +127,8 @@ def test_the_log_and_today_over_the_api(app: FastAPI, house: House) -> None:
     assert len(load_workbook(io.BytesIO(client.get("/api/v1/playbacks/export.xlsx").content)).worksheets) == 1
     shown = client.get(f"/api/v1/playbacks/{morning.nodes[0].id}/{morning.first.id}").json()
     assert len(shown["entries"]) == 2
+    lines = client.get(f"/api/v1/journals/{morning.nodes[0].id}", params={"limit": 1}).json()
+    assert [(one["kind"], one["broadcast_id"]) for one in lines] == [("play_end", morning.first.id)]
     today = client.get("/api/v1/today").json()
     assert today["grid"]["cells"][morning.nodes[0].id] == {morning.first.id: "played", morning.second.id: "awaiting"}
     assert [one["id"] for one in today["next_up"]] == [morning.second.id]
