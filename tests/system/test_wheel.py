@@ -13,6 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "locks" / "run.txt"
+PAGES = ("/today", "/bulletins", "/bulletins/new", "/approve", "/programmes", "/programmes/new", "/programmes/week",
+         "/log", "/nodes", "/nodes/new", "/faults", "/places", "/places/new", "/people/new", "/zones/new", "/policy",
+         "/audit", "/account", "/stop")
 
 
 @pytest.fixture(scope="module")
@@ -67,19 +70,27 @@ def test_with_the_server_extra_every_page_and_asset_is_served(tmp_path: Path, wh
                                 "--data", str(tmp_path / "data")], stdout=subprocess.PIPE, text=True, cwd="/")
     try:
         assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        with httpx2.Client(base_url=url, trust_env=False, timeout=20) as client:
-            _walk(client, json.loads(client.get("/api/v1/openapi.json").text))
+        told = json.loads(process.stdout.readline())
+        with httpx2.Client(base_url=told["url"], trust_env=False, timeout=20, follow_redirects=True) as client:
+            _walk(client, told["setup_code"])
     finally:
         process.terminate()
-        process.wait(20)
+        process.communicate(timeout=20)
 
 
-def _walk(client: httpx2.Client, openapi: dict[str, object]) -> None:
-    assert openapi["openapi"]
-    for path in ("/setup", "/healthz"):
-        assert client.get(path).status_code == 200, path
-    assets = re.findall(r'(?:src|href)="(/static/[^"#]+)', client.get("/setup").text)
+def _walk(client: httpx2.Client, code: str) -> None:
+    """Set up, then open every page of the staff with all that it loads."""
+    password = "một mật khẩu dài 2026"
+    made = client.post("/setup", data={
+        "code": code, "commune": "Xã Sơn Dương", "villages": "Đồng Tâm", "name": "Lê Văn Quang", "login": "quantri",
+        "password": password, "again": password})
+    assert made.status_code == 200, made.text
+    assert client.get("/api/v1/openapi.json").json()["openapi"]
+    assets: set[str] = set()
+    for path in PAGES:
+        page = client.get(path)
+        assert page.status_code == 200, path
+        assets.update(re.findall(r'(?:src|href)="(/static/[^"#]+)', page.text))
     assert assets
     for asset in assets:
         assert client.get(asset).status_code == 200, asset
