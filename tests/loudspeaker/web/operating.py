@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import Session
 
-from firmware_bridge.contract.messages import Telemetry
+from firmware_bridge.contract.messages import Telemetry, TimeState
 from loudspeaker.conductor.ingest import ingest
 from loudspeaker.database import Database
 from loudspeaker.users.models import PersonalLink, Role, User
@@ -41,7 +41,7 @@ class Commune:
         self.voice = NodeVoice(self.nodes[0].id)
         self.voice.write("boot", START - timedelta(hours=1), firmware="0.1.0")
         self.voice.played(self.morning.id, START)
-        beat = self.voice.heartbeat(m=Telemetry(offset_ms=12.0, disk_free_mb=9000, time_state="trusted"))
+        beat = self.voice.heartbeat(m=Telemetry(offset_ms=12.0, disk_free_mb=9000, time_state=TimeState.TRUSTED))
         ingest(session, LATER, [self.voice.says(one, LATER)
                                 for one in (self.voice.hello(), beat, self.voice.batch())])
 
@@ -74,7 +74,7 @@ class Commune:
 
 def hidden(page: str) -> Mapping[str, str]:
     """The hidden fields of the forms of a page."""
-    return {name: value for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)}
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
 
 
 def said(page: str) -> str:
