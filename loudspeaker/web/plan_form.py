@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,8 +53,11 @@ class PlanForm(BaseModel):
         return [(one, gap) for one, gap in zip(self.item, gaps, strict=False) if one]
 
     def taken(self, zone: ZoneInfo) -> "PlanForm":
-        """The same plan, beginning at the free time that was offered."""
-        start = datetime.fromisoformat(self.next_free).astimezone(zone)
+        """The same plan, beginning at the free time that was offered. Raises InvalidError."""
+        try:
+            start = datetime.fromisoformat(self.next_free).astimezone(zone)
+        except (ValueError, OverflowError) as error:
+            raise InvalidError("This time has passed. Choose a later one.", field="at") from error
         return self.model_copy(update={"first_day": f"{start:%d/%m/%Y}", "at": clock(start.time())})
 
     def draft(self, zone: ZoneInfo, languages: Mapping[str, str], start: datetime | None = None) -> ProgrammeDraft:
@@ -169,7 +173,10 @@ def _whole(text: str, field: str) -> int:
 
 def _number(text: str, field: str) -> float:
     try:
-        return float(text.strip().replace(",", "."))
+        number = float(text.strip().replace(",", "."))
     except ValueError as error:
         raise InvalidError("Give a number.", field=field) from error
+    if not isfinite(number):
+        raise InvalidError("Give a number.", field=field)
+    return number
 
