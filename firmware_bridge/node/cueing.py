@@ -17,9 +17,9 @@ from firmware_bridge.node.rules import volume_cap
 from firmware_bridge.node.state import Fate, FateState, Sounding, Take
 from firmware_bridge.node.turn import Turn
 
-PREPARE_AHEAD = timedelta(seconds=6)
+PREPARE_AHEAD = timedelta(seconds=8)
 """How long before its instant a decoder is opened."""
-ARM_AHEAD = timedelta(seconds=1)
+ARM_AHEAD = timedelta(seconds=2)
 """How long before its instant a cue is decided, journalled and given to the player."""
 
 

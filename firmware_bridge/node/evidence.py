@@ -21,6 +21,7 @@ LATE = timedelta(milliseconds=20)
 """Sound that comes later than this shifts what follows it."""
 OVERDUE = timedelta(milliseconds=150)
 """Without word from the player for so long, the sound is taken to be late."""
+WORTH_TELLING_MS = 5
 GIVE_UP_S = 8.0
 
 
@@ -107,7 +108,8 @@ def _with_evidence(turn: Turn, take: Take, found: Sounding, ended: CueEnded) -> 
         return take
     line = take.airing.lines[found.cue.line]
     segment = Segment(line.item, line.recording, turn.time_at(ended.started), found.cue.from_ms,
-                      min(found.cue.from_ms + ended.heard_ms, line.duration_ms), found.cue.line)
+                      min(found.cue.from_ms + ended.heard_ms, line.duration_ms), found.cue.line,
+                      round((ended.started - (found.aimed or ended.started)) * 1000))
     return replace(take, segments=(*take.segments, segment), peak=max(take.peak, ended.peak),
                    energy=take.energy + ended.rms**2 * ended.heard_ms)
 
@@ -144,8 +146,9 @@ def _reason(take: Take, state: str) -> str | None:
 
 
 def _listed(one: Segment) -> JsonValue:
-    return {"item": one.item, "recording": one.recording, "at": plan.stamp(one.at), "from_ms": one.from_ms,
-            "to_ms": one.to_ms}
+    told: dict[str, JsonValue] = {"item": one.item, "recording": one.recording, "at": plan.stamp(one.at),
+                                  "from_ms": one.from_ms, "to_ms": one.to_ms}
+    return told | ({"late_ms": one.late_ms} if one.late_ms > WORTH_TELLING_MS else {})
 
 
 def decibels(level: float) -> float | None:

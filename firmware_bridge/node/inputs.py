@@ -52,11 +52,12 @@ class Disconnected:
 
 @dataclass(frozen=True)
 class Message:
-    """Something came on a topic."""
+    """Something came on a topic. `mono` is when, on the monotonic clock, if earlier than the step that takes it."""
 
     topic: str
     payload: bytes
     retained: bool = False
+    mono: float | None = None
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,10 @@ def on_message(turn: Turn, message: Message) -> None:
     try:
         if message.retained:
             raise Refused(Reason.RETAINED, message.topic)
-        _handler(kind)(turn, message.payload)
+        if kind is Down.TIME:
+            _on_time(turn, message)
+        else:
+            _handler(kind)(turn, message.payload)
     except Refused as refused:
         data: dict[str, JsonValue] = {"detail": refused.detail[:200] or None, "topic": message.topic}
         if refusal is EntryKind.FAULT:
@@ -153,11 +156,12 @@ def _on_receipt(turn: Turn, raw: bytes) -> None:
     on_receipt(turn, receipt)
 
 
-def _on_time(turn: Turn, raw: bytes) -> None:
+def _on_time(turn: Turn, message: Message) -> None:
     nonce = turn.state.link.nonce
     if nonce is None:
         raise Refused(Reason.REPEATED, "nothing was asked")
-    on_time_answer(turn, rules.read_time(decode(raw), turn.state.trust, turn.state.who.node, nonce))
+    answer = rules.read_time(decode(message.payload), turn.state.trust, turn.state.who.node, nonce)
+    on_time_answer(turn, answer, turn.mono if message.mono is None else message.mono)
 
 
 def _on_roll_call(turn: Turn, raw: bytes) -> None:
@@ -167,7 +171,7 @@ def _on_roll_call(turn: Turn, raw: bytes) -> None:
 def _handler(kind: Down | ToGroup) -> Callable[[Turn, bytes], None]:
     handlers: dict[Down | ToGroup, Callable[[Turn, bytes], None]] = {
         Down.ORDER: on_order, Down.TRUST: on_trust, Down.COMMAND: on_command, ToGroup.COMMAND: on_command,
-        Down.RECEIPT: _on_receipt, Down.TIME: _on_time, ToGroup.ROLL_CALL: _on_roll_call}
+        Down.RECEIPT: _on_receipt, ToGroup.ROLL_CALL: _on_roll_call}
     return handlers[kind]
 
 

@@ -18,7 +18,7 @@ from firmware_bridge.contract.messages import (
 )
 from firmware_bridge.contract.topics import Up, of_node
 from firmware_bridge.contract.trust import Reason, Refused
-from firmware_bridge.node.effects import PruneJournal, Publish, Sync, UploadJournal
+from firmware_bridge.node.effects import Keep, PruneJournal, Publish, Sync, UploadJournal, Write
 from firmware_bridge.node.state import State
 from firmware_bridge.node.timekeeping import answered
 from firmware_bridge.node.turn import Turn
@@ -28,6 +28,10 @@ TIME_AGAIN = 4
 """Questions in a row on a new connection, at most, and every quarter of an hour."""
 TIME_EVERY_S = 900.0
 TIME_GOOD_S = 0.010
+"""An answer as good as this ends the questions."""
+TIME_POOR_S = 0.025
+TIME_SOON_S = 0.25
+"""While no answer is better than poor, the next question comes soon: the link may be gone in a moment."""
 ANSWER_WITHIN_S = 5.0
 SYNC_AFTER_S = 30.0
 """How long the broker may be gone before the server is asked by HTTPS."""
@@ -74,8 +78,8 @@ def speak(turn: Turn) -> None:
     if min(link.heartbeat_due, link.telemetry_due) <= now:
         _beat(turn)
     _upload(turn)
-    if link.time_due <= now:
-        _ask_time(turn)
+    if link.time_due <= now and not any(isinstance(one, Write | Keep) for one in turn.effects):
+        _ask_time(turn)  # never behind a commit: its wait for the disk would count as the link's
 
 
 def next_due(state: State) -> float | None:
@@ -115,18 +119,18 @@ def on_receipt(turn: Turn, receipt: Receipt) -> None:
     turn.keep("receipted", str(receipt.seq).encode())
 
 
-def on_time_answer(turn: Turn, answer: TimeAnswer) -> None:
-    """The server has told its time."""
+def on_time_answer(turn: Turn, answer: TimeAnswer, came: float) -> None:
+    """The server has told its time; the answer came at monotonic `came`."""
     link = turn.state.link
-    sample = answered(link.asked, turn.mono, answer.received, answer.sent)
+    sample = answered(link.asked, came, answer.received, answer.sent)
     time = turn.state.time.with_sample(sample)
     best = time.best(turn.mono)
     burst = link.time_burst - 1
-    good = best is not None and best.error_at(turn.mono) <= TIME_GOOD_S
-    more = burst > 0 and not good
+    error_s = best.error_at(turn.mono) if best is not None else TIME_POOR_S
+    more = burst > 0 and error_s > TIME_GOOD_S
+    wait = TIME_EVERY_S if not more else TIME_SOON_S if error_s > TIME_POOR_S else 1.0
     turn.set(time=time)
-    turn.set_link(nonce=None, time_burst=burst if more else TIME_AGAIN,
-                  time_due=turn.mono + (1.0 if more else TIME_EVERY_S))
+    turn.set_link(nonce=None, time_burst=burst if more else TIME_AGAIN, time_due=turn.mono + wait)
     turn.reading = time.read(turn.moment)
 
 

@@ -136,7 +136,7 @@ class Runner:
     def _connect(self) -> Connection:
         return Connection(
             [self._address(number) for number in range(len(self.config.brokers))], self._topics,
-            lambda topic, payload, retained: self._inbox.put(Message(topic, payload, retained)),
+            lambda topic, payload, retained: self._inbox.put(Message(topic, payload, retained, monotonic())),
             lambda: self._inbox.put(Connected()), lambda reason: self._inbox.put(Disconnected(reason)),
             self._will)
 

@@ -96,6 +96,8 @@ class Segment:
     from_ms: int
     to_ms: int
     line: int
+    late_ms: int = 0
+    """After the instant that the player was given."""
 
 
 @dataclass(frozen=True)
