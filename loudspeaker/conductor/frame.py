@@ -17,7 +17,7 @@ from loudspeaker.users.models import User
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Counts for the navigation, the name over it, and the stop that holds everywhere (its instant and who pressed it)."""
+    """Counts for the navigation, the name over it, and the stop that holds everywhere (instant, who pressed it)."""
 
     place: str
     waiting_approval: int

@@ -101,7 +101,8 @@ class Translator:
         """`1.234,5` in Vietnamese, `1,234.5` in English, with so many digits after the mark; a true minus sign."""
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         # adding zero takes the sign from a zero that was rounded from below
-        return format_decimal(round(value, digits) + 0.0, format=pattern, locale=self.language).replace("-", "\N{MINUS SIGN}")
+        rounded = round(value, digits) + 0.0
+        return format_decimal(rounded, format=pattern, locale=self.language).replace("-", "\N{MINUS SIGN}")
 
     def size(self, count: int) -> str:
         """Bytes as people read them: `640 kB`, `12,4 MB`."""

@@ -103,8 +103,8 @@ def playback_page(desk: ReadingDesk, node_id: str, broadcast_id: str) -> Respons
     titles = titles_of(desk.session, {one.recording for one in found.entries if one.recording})
     return desk.show(
         "playback.html", "log", row=found.row, entries=found.entries, items=items, classes=CLASSES,
-        reason=_reason(desk, found.row), segments=_segments(found.row), glyph_of=glyph_of, log_states=LOG_STATES, nearest=nearest,
-        entry_words=lambda entry: entry_words(desk.t, entry, titles))
+        reason=_reason(desk, found.row), segments=_segments(found.row), glyph_of=glyph_of, log_states=LOG_STATES,
+        nearest=nearest, entry_words=lambda entry: entry_words(desk.t, entry, titles))
 
 
 def _show(desk: Desk, template: str, chosen: Choice, page: int) -> Response:

@@ -1,7 +1,7 @@
 """Loudspeakers: the list, one pole, adding, its file, commands, taking it down."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import segno
@@ -193,13 +193,18 @@ def _node(desk: Desk, template: str, node_id: str) -> Response:
         template, "nodes", page=page, line=page.line, node=page.line.node, state=page.line.state, place=page.line.place,
         conditions=CONDITIONS, time_states=TIME_STATES, command_words=COMMANDS, results=RESULTS, checks=CHECKS,
         fault_words=FAULT_WORDS, entry_words=lambda entry: entry_words(desk.t, entry, page.titles),
-        address=address, qr=segno.make(address, error="m").svg_data_uri(scale=4), charts=_charts(desk, page),
-        box=(WIDTH, HEIGHT))
+        address=address, qr=segno.make(address, error="m").svg_data_uri(scale=4), since=_since(desk, page),
+        charts=_charts(desk, page), box=(WIDTH, HEIGHT))
+
+
+def _since(desk: Desk, page: NodePage) -> datetime:
+    """Where the charts begin: with the pole's first sign of life in the last days."""
+    begun = page.history[0].bucket if page.history else desk.now
+    return min(begun, desk.now - SHORTEST_CHART)
 
 
 def _charts(desk: Desk, page: NodePage) -> Mapping[str, Chart | None]:
-    begun = page.history[0].bucket if page.history else desk.now
-    since = min(begun, desk.now - SHORTEST_CHART)
+    since = _since(desk, page)
 
     def chart(name: str, **options: object) -> Chart | None:
         points = [(one.bucket, getattr(one, name)) for one in page.history]

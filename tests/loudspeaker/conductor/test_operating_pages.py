@@ -59,7 +59,8 @@ def test_a_node_is_in_the_gravest_condition_that_is_true_of_it(database: Databas
             ("new", Condition.NEW), ("offline", Condition.OFFLINE), ("working", Condition.WORKING)]
         assert table.counts[Condition.BEHIND] == 2
         assert table.total == 6
-        assert [line.node.name for line in nodes_table(session, actor, condition=Condition.RETIRED).lines] == ["retired"]
+        taken_down = nodes_table(session, actor, condition=Condition.RETIRED)
+        assert [line.node.name for line in taken_down.lines] == ["retired"]
         assert len(nodes_table(session, actor, limit=4, offset=4).lines) == 2
         assert node_page(session, actor, behind.id, START).line.condition == Condition.BEHIND
 
