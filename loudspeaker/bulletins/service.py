@@ -90,6 +90,17 @@ def archive_bulletin(session: Session, actor: Actor, now: datetime, bulletin_id:
     return bulletin
 
 
+def bring_back_bulletin(session: Session, actor: Actor, now: datetime, bulletin_id: str) -> Bulletin:
+    """Take a bulletin that was put away back into the list. Raises NotFoundError, ForbiddenError."""
+    bulletin = bulletin_seen_by(session, actor, bulletin_id)
+    actor.must(_place(session, bulletin.place_id), Role.EDITOR)
+    bulletin.archived_at = None
+    session.add(bulletin)
+    session.flush()
+    audit.record(session, now, actor.user.id, "bulletin.bring_back", f"bulletin:{bulletin.id}", bulletin.place_id)
+    return bulletin
+
+
 def bulletin_seen_by(session: Session, actor: Actor, bulletin_id: str) -> Bulletin:
     """A bulletin that this person may see. Raises NotFoundError otherwise, as if it were not there."""
     bulletin = session.get(Bulletin, bulletin_id)

@@ -64,6 +64,7 @@ class BulletinView:
     cards: Sequence[RecordingCard]
     history: Sequence[Decision]
     may_edit: bool
+    may_bring_back: bool
     may_approve: bool
     sends_itself: bool
     """The actor wrote it, so somebody else must approve it."""
@@ -91,11 +92,12 @@ def bulletin_view(session: Session, actor: Actor, now: datetime, bulletin_id: st
     planned = planned_airings(session, now, [one.id for one in recordings])
     names = _names(session, {bulletin.author_id, *(one.author_id for one in recordings)})
     reasons = _reasons(session, recordings)
+    edits, put_away = actor.may(place, [Role.EDITOR]), bulletin.archived_at is not None
     cards = [RecordingCard(one, names.get(one.author_id, ""), reasons.get(one.id, ""), planned.get(one.id, []),
                            _holders(session, one)) for one in recordings]
     return BulletinView(
         bulletin, place, names.get(bulletin.author_id, ""), cards, history_of(session, bulletin.id, recordings),
-        may_edit=actor.may(place, [Role.EDITOR]) and bulletin.archived_at is None,
+        may_edit=edits and not put_away, may_bring_back=edits and put_away,
         may_approve=actor.may(place, [Role.APPROVER]), sends_itself=bulletin.author_id == actor.user.id)
 
 

@@ -112,7 +112,17 @@ def archive_bulletin(desk: ActingDesk, bulletin_id: str) -> Response:
     with desk.trying():
         service.archive_bulletin(desk.session, desk.actor, desk.now, bulletin_id)
         after_commit(desk.session, lambda: desk.house.hub.announce("recordings"))
-        return desk.to("/bulletins", "The bulletin was put away. What is scheduled of it still airs.")
+        return desk.to(f"/bulletins/{bulletin_id}", "The bulletin was put away. What is scheduled of it still airs.")
+    return _page(desk, bulletin_id)
+
+
+@router.post("/bulletins/{bulletin_id}/bring-back")
+def bring_back_bulletin(desk: ActingDesk, bulletin_id: str) -> Response:
+    """Take a bulletin that was put away back into the list."""
+    with desk.trying():
+        service.bring_back_bulletin(desk.session, desk.actor, desk.now, bulletin_id)
+        after_commit(desk.session, lambda: desk.house.hub.announce("recordings"))
+        return desk.to(f"/bulletins/{bulletin_id}", "The bulletin is in the list again.")
     return _page(desk, bulletin_id)
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query, Response
 
+from loudspeaker.broadcasts.service import seen
 from loudspeaker.conductor import airing, planning
 from loudspeaker.conductor.planning import Check
 from loudspeaker.conductor.programme_pages import (
@@ -131,9 +132,12 @@ def cancel_programme(desk: ActingDesk, programme_id: str, form: Typed) -> Respon
 
 
 @router.post("/programmes/{programme_id}/broadcasts/{broadcast_id}/cancel")
-def cancel_broadcast(desk: ActingDesk, programme_id: str, broadcast_id: str) -> Response:
-    """Take back one broadcast; the programme goes on."""
+def cancel_broadcast(desk: ActingDesk, programme_id: str, broadcast_id: str, form: Typed) -> Response:
+    """Take back one broadcast; the programme goes on. The word to type is its time."""
     with desk.trying():
+        one = seen(desk.session, desk.actor, broadcast_id)
+        if not confirms(form.confirmation, desk.t.clock(one.start)):
+            raise InvalidError("Type the time to confirm that this airing is left out.", field="confirmation")
         one = airing.cancel_broadcast(desk.session, desk.actor, desk.now, desk.house, broadcast_id)
         return desk.to(f"/programmes/{programme_id}", "%(time)s will not air. The programme goes on.", "warn",
                        time=desk.t.datetime(one.start))

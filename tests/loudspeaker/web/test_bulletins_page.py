@@ -116,12 +116,14 @@ def test_an_editor_is_offered_no_revoking(commune: Commune) -> None:
     assert "/revoke" not in page(browser(commune, commune.editor), f"/bulletins/{statement.bulletin}")
 
 
-def test_a_bulletin_is_put_away_and_kept(commune: Commune) -> None:
+def test_a_bulletin_is_put_away_and_brought_back(commune: Commune) -> None:
     bulletin = write_bulletin(commune)
     client = browser(commune, commune.editor)
     send(client, f"/bulletins/{bulletin}/archive")
-    assert "Thông báo tiêm phòng" not in page(client, "/bulletins")
+    assert "Thông báo tiêm phòng" not in page(client, "/bulletins/live")
     assert "Thông báo tiêm phòng" in page(client, "/bulletins?archived=1")
+    send(client, f"/bulletins/{bulletin}/bring-back")
+    assert "Thông báo tiêm phòng" in page(client, "/bulletins/live")
 
 
 def test_who_made_it_reads_that_somebody_else_must_approve(commune: Commune) -> None:

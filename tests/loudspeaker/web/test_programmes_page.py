@@ -184,7 +184,8 @@ def test_one_airing_is_left_out_and_the_programme_goes_on(planning: Planning) ->
     where = planning.saved(repeat="daily")
     shown = page(planning.client, where)
     first = shown.split(f"{where}/broadcasts/")[1].split("/", 1)[0]
-    assert send(planning.client, f"{where}/broadcasts/{first}/cancel") == where
+    assert "Type the time to confirm" in send(planning.client, f"{where}/broadcasts/{first}/cancel", 422)
+    assert send(planning.client, f"{where}/broadcasts/{first}/cancel", confirmation="05:30") == where
     page(planning.client, where)  # tells it once
     assert text(page(planning.client, where)).count("will not air") == 1
 
