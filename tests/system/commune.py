@@ -81,7 +81,7 @@ def until(what: str, reached: Callable[[], object], seconds: float = 20.0) -> No
 @contextmanager
 def empty_commune(folder: Path, **environment: str) -> Iterator[Commune]:
     """An installation at its first run, with `environment` for its server."""
-    commune = _prepared(folder, environment)
+    commune = prepared(folder, **environment)
     try:
         commune.start()
         yield commune
@@ -92,7 +92,7 @@ def empty_commune(folder: Path, **environment: str) -> Iterator[Commune]:
 @contextmanager
 def sample_commune(folder: Path, **environment: str) -> Iterator[tuple[Commune, Sample, House]]:
     """The sample commune with its bulletins spoken and approved; the house is a second view of its database."""
-    commune = _prepared(folder, environment)
+    commune = prepared(folder, **environment)
     with open_house(commune.settings) as house:
         sample = make_sample(house, folder, commune.settings.broker_port)
         try:
@@ -103,7 +103,7 @@ def sample_commune(folder: Path, **environment: str) -> Iterator[tuple[Commune, 
             commune.stop()
 
 
-def _prepared(folder: Path, environment: dict[str, str]) -> Commune:
+def prepared(folder: Path, **environment: str) -> Commune:
     settings = Settings(data=folder / "data", host=HOST, port=free_port(HOST), broker_port=free_port(HOST))
     server = Child("server", [sys.executable, "-m", "loudspeaker", "serve", "--json"], folder / "server.log", {
         "LOUDSPEAKER_DATA": str(settings.data), "LOUDSPEAKER_PORT": str(settings.port),

@@ -16,7 +16,7 @@ VISIBLE = """() => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
     while (walker.nextNode()) {
         const parent = walker.currentNode.parentElement
-        if (parent.closest("script, style, template, noscript, [data-user-text]")) continue
+        if (parent.closest("script, style, template, noscript, pre, .script")) continue
         said.push(walker.currentNode.textContent)
     }
     for (const element of document.querySelectorAll("[title], [aria-label], [placeholder], [alt]"))

@@ -42,7 +42,7 @@ PAGES = {
     HEAD: ["/village", "/village/report", "/village/report?node={head_node}", "/village/report?node=none",
            "/village/reports/{own_fault}"],
 }
-WIDER_THAN_THEIR_BOX = """() => [...document.querySelectorAll("body, body *:not(.visually-hidden, svg, svg *)")]
+WIDER_THAN_THEIR_BOX = """() => [...document.querySelectorAll("body, body *:not(.visually-hidden, input, svg, svg *)")]
     .filter((e) => {
         const style = getComputedStyle(e)
         const scrolls = ["auto", "scroll"].includes(style.overflowX) && !["BODY", "HTML", "MAIN"].includes(e.tagName)
