@@ -39,7 +39,7 @@ from schedules.clock import ManualClock
 from tests.loudspeaker.airing_builders import NodeVoice, a_broadcast, an_approved_recording
 from tests.loudspeaker.builders import START, SetClock, a_commune, a_node, an_actor
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 
 
 @dataclass
