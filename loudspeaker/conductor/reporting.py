@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from loudspeaker.conductor.house import House
@@ -17,7 +18,12 @@ def take_report(session: Session, house: House, actor: Actor | None, now: dateti
 
     Raises the errors of `faults.service.report` and `add_photo`; nothing is kept then.
     """
-    fault = report(session, actor, now, given)
+    try:
+        fault = report(session, actor, now, given)
+    except IntegrityError:
+        # the phone sent it twice at the same time, and the other one was first
+        session.rollback()
+        fault = report(session, actor, now, given)
     has_one = session.exec(select(FaultPhoto.id).where(col(FaultPhoto.fault_id) == fault.id).limit(1)).first()
     if photo and has_one is None:
         add_photo(session, actor, now, house.settings.data, fault.id, photo)

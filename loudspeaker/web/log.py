@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Response
 
 from loudspeaker.conductor.log_map import log_map
-from loudspeaker.conductor.node_pages import titles_of
-from loudspeaker.nodes.service import nodes_seen_by
+from loudspeaker.conductor.node_pages import nodes_table, titles_of
 from loudspeaker.places.service import places_seen_by
 from loudspeaker.playbacks import service
 from loudspeaker.playbacks.models import PlaybackState
@@ -27,7 +26,7 @@ router = APIRouter(include_in_schema=False)
 
 PAGE = 50
 NODES_LISTED = 500
-"""Nodes that the filter offers; with more of them it asks for a place first."""
+"""Nodes that the filter offers; where there are more, choosing a place brings the others."""
 LOG_STATES: dict[str, str] = {
     PlaybackState.PLAYED: marked("played"), PlaybackState.PARTIAL: marked("played in part"),
     PlaybackState.MISSED: marked("not played"), PlaybackState.AWAITING: marked("waiting for the node to report"),
@@ -113,11 +112,11 @@ def _show(desk: Desk, template: str, chosen: Choice, page: int) -> Response:
     page = min(max(page, 1), 100_000)
     counts = service.counts(desk.session, desk.actor, query)
     rows = service.page(desk.session, desk.actor, query, PAGE, (page - 1) * PAGE)
-    nodes = nodes_seen_by(desk.session, desk.actor, chosen.place or None)
+    nodes = nodes_table(desk.session, desk.actor, chosen.place or None, limit=NODES_LISTED).lines
     return desk.show(
         template, "log", rows=rows, counts=counts, total=sum(counts.values()), page=page,
         pages=max(1, -(-sum(counts.values()) // PAGE)), chosen=chosen, log_states=LOG_STATES, classes=CLASSES,
-        places=places_seen_by(desk.session, desk.actor), nodes=[node for node, _, _ in nodes[:NODES_LISTED]],
+        places=places_seen_by(desk.session, desk.actor), nodes=[line.node for line in nodes],
         reason_of=lambda row: _reason(desk, row), glyph_of=glyph_of, here=chosen.address("/log"),
         live=chosen.address("/log/live"), csv=_export("csv", query), xlsx=_export("xlsx", query))
 
