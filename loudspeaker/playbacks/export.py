@@ -21,8 +21,8 @@ Cell = str | int | float | None
 HEADINGS = (
     marked("Planned start"), marked("Place"), marked("Loudspeaker"), marked("Broadcast"), marked("Class"),
     marked("State"), marked("Reason"), marked("Planned seconds"), marked("Heard seconds"), marked("First sound"),
-    marked("Last sound"), marked("Start error (ms)"), marked("Peak (dBFS)"), marked("RMS (dBFS)"), marked("Broadcast id"),
-    marked("Loudspeaker id"))
+    marked("Last sound"), marked("Start error (ms)"), marked("Peak (dBFS)"), marked("RMS (dBFS)"),
+    marked("Broadcast id"), marked("Loudspeaker id"))
 SHEET = marked("As-run log")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
