@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import structlog
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request
 
@@ -26,7 +25,6 @@ from loudspeaker.web.i18n import LANGUAGE_COOKIE, Language, choose_language, loa
 from loudspeaker.web.page import error_page
 from loudspeaker.web.templating import build_environments
 
-log = structlog.get_logger(__name__)
 TITLE = "Loudspeaker"
 OPENAPI = "/api/v1/openapi.json"
 
@@ -74,10 +72,6 @@ def _say(request: Request, sentence: str, values: dict[str, Any]) -> str:
 def _routers(package: ModuleType) -> Iterator[APIRouter]:
     """The `router` of every module of a package, by name."""
     for module in sorted(one.name for one in pkgutil.iter_modules(package.__path__, package.__name__ + ".")):
-        try:
-            router = getattr(importlib.import_module(module), "router", None)
-        except ImportError as missing:
-            log.error("module left out", module=module, reason=str(missing))
-            continue
+        router = getattr(importlib.import_module(module), "router", None)
         if isinstance(router, APIRouter):
             yield router

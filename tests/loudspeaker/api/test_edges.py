@@ -8,7 +8,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from loudspeaker.api.events import stream
+from loudspeaker.app import create_app
 from loudspeaker.database import Database
+from loudspeaker.settings import Settings
 from loudspeaker.users.models import Role
 from tests.loudspeaker.builders import a_client, a_commune, a_user, a_village, house_of
 
@@ -24,9 +26,10 @@ def addresses(app: FastAPI) -> Iterator[tuple[str, str]]:
                 yield method.upper(), path
 
 
-@pytest.fixture
-def everything(app: FastAPI) -> list[tuple[str, str]]:
-    found = sorted(addresses(app))
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
+    unopened = create_app(Settings(data=tmp_path_factory.mktemp("unopened")), connected=False)
+    found = sorted(addresses(unopened))
     assert len(found) > 60
     return found
 

@@ -11,13 +11,13 @@ from loudspeaker.database import Database
 from loudspeaker.users.models import Role
 from tests.loudspeaker.builders import a_client, a_commune, a_node, a_user, grant
 
-ODD_TEXTS = ("", "a\x00b", "'; DROP TABLE node; -- %s%n", "\ud83d\ude00", "ắ" * 5000, "9999-99-99T00:00:00Z")
-ODD_NUMBERS: tuple[Any, ...] = (-1, 2**63, 2**70, 1e308, -0.5, "12", None, [])
+ODD_TEXTS = ("", "a\x00b", "\ud83d\ude00", "ắ" * 5000)
+ODD_NUMBERS: tuple[Any, ...] = (-1, 2**63, 1e308, "12", None)
 ELSEWHERE = ("/api/v1/session", "/api/v1/uploads")
 """Signing out would end the test; uploads answer as tus says, and have tests of their own."""
 JSON = {"Content-Type": "application/json"}
-ODD_QUERIES = ("", "\x00", "-1", "9" * 30, "ắ" * 100, "2026-13-45T99:99:99Z", "0001-01-01T00:00:00Z")
-PARTS = ("x", "%00", "..%2f..", "%F0%9F%98%80", "a" * 3000)
+ODD_QUERIES = ("", "\x00", "9" * 30, "0001-01-01T00:00:00Z")
+PARTS = ("%00", "%F0%9F%98%80", "a" * 3000)
 
 
 def sample(schema: dict[str, Any], named: dict[str, Any]) -> Any:
