@@ -16,6 +16,7 @@ _VERBS = {
     "created": marked("made"), "create": marked("made"), "made": marked("made"), "added": marked("added"),
     "add": marked("added"), "changed": marked("changed"), "change": marked("changed"), "update": marked("changed"),
     "moved": marked("moved"), "archived": marked("taken out of use"), "archive": marked("taken out of use"),
+    "bring_back": marked("brought back"),
     "saved": marked("saved"), "removed": marked("removed"), "granted": marked("granted"),
     "revoked": marked("revoked"), "revoke": marked("revoked"), "started": marked("begun"), "ended": marked("ended"),
     "proposed": marked("proposed"), "signed": marked("signed"), "sign": marked("signed"),
