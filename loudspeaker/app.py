@@ -11,7 +11,10 @@ from zoneinfo import ZoneInfo
 
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request
+from sqlalchemy.exc import SQLAlchemyError
 
+from audio.errors import AudioError
+from firmware_bridge.bridge.broker import BrokerError
 from loudspeaker import api, web
 from loudspeaker.api import errors
 from loudspeaker.api.headers import SecurityHeaders
@@ -27,6 +30,8 @@ from loudspeaker.web.templating import build_environments
 
 TITLE = "Loudspeaker"
 OPENAPI = "/api/v1/openapi.json"
+FAILURES = (BrokerError, SQLAlchemyError, AudioError, OSError)
+"""Why a part may not open; kept in `app.state.failure`."""
 
 
 def create_app(settings: Settings, now: Callable[[], datetime] = utc_now, connected: bool = True) -> FastAPI:
@@ -35,17 +40,23 @@ def create_app(settings: Settings, now: Callable[[], datetime] = utc_now, connec
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as parts:
-            house = parts.enter_context(open_house(settings, now))
-            with house.database.read() as session:
-                house.setup_code = setup_code(session)
-            app.state.house = house
-            parts.callback(house.processing.close)
-            await to_thread.run_sync(house.processing.start)
-            if connected:
-                parts.enter_context(connect(house))
-                parts.callback(jobs.start(house).stop)
-            parts.callback(house.hub.close)
+            try:
+                await _open(app, parts)
+            except FAILURES as failure:
+                app.state.failure = failure
+                raise
             yield
+
+    async def _open(app: FastAPI, parts: ExitStack) -> None:
+        app.state.house = house = parts.enter_context(open_house(settings, now))
+        with house.database.read() as session:
+            house.setup_code = setup_code(session)
+        parts.callback(house.processing.close)
+        await to_thread.run_sync(house.processing.start)
+        if connected:
+            parts.enter_context(connect(house))
+            parts.callback(jobs.start(house).stop)
+        parts.callback(house.hub.close)
 
     app = FastAPI(title=TITLE, lifespan=lifespan, openapi_url=OPENAPI, docs_url=None, redoc_url=None)
     app.state.translators = load_translators(ZoneInfo(settings.zone))

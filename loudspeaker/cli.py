@@ -49,10 +49,11 @@ def serve(
     given = {"host": host, "port": port, "data": data}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     try:
-        code = serving.serve(settings, as_json)
+        serving.serve(settings, as_json)
     except serving.CannotListenError as error:
         _fail(f"Cannot listen at {error}.", "Stop the other program, or choose another --port.")
-    raise typer.Exit(code)
+    except serving.CannotStartError as error:
+        _fail(f"Cannot start: {error}.", "`loudspeaker doctor` looks at each part.")
 
 
 @user_app.command("add")

@@ -1,5 +1,6 @@
 """Running the server process: one socket bound first, so that a free port is known, and an end within three seconds."""
 
+import contextlib
 import json
 import logging
 import signal
@@ -25,6 +26,10 @@ class CannotListenError(Exception):
     """The address is in use or not ours."""
 
 
+class CannotStartError(Exception):
+    """A part of the server (database, broker, ffmpeg, disk) does not open."""
+
+
 class Server(uvicorn.Server):
     """Uvicorn that says when it is ready, and ends open event streams before it waits for them."""
 
@@ -35,6 +40,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then announce."""
+        # a part that does not open is told in one sentence (see `serve`), not by a traceback
+        logging.getLogger("uvicorn.error").addFilter(lambda _record: not hasattr(self._app.state, "failure"))
         await super().startup(sockets)
         if self.started:
             self._announce(self._app.state.house)
@@ -45,19 +52,20 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings, as_json: bool = False) -> int:
-    """Serve until SIGTERM or Ctrl-C; returns the exit code: 0 after a clean end, 1 when the start failed.
-
-    Raises CannotListenError.
-    """
+def serve(settings: Settings, as_json: bool = False) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises CannotListenError, CannotStartError (a part does not open)."""
     log_to_stderr()
     bound = bind(settings.host, settings.port)
     chosen = settings.model_copy(update={"port": bound.getsockname()[1]})
-    server = Server(create_app(chosen), announce_json if as_json else announce)
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: None)  # uvicorn raises the signal again once it has ended well
-    server.run([bound])
-    return 0 if server.started else 1
+    app = create_app(chosen)
+    server = Server(app, announce_json if as_json else announce)
+    with contextlib.suppress(SystemExit):  # uvicorn's own code for a start that failed
+        server.run([bound])
+    if not server.started:
+        failure = getattr(app.state, "failure", None)
+        raise CannotStartError(str(failure).splitlines()[0] if failure else "see the log above")
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -92,6 +92,15 @@ def test_a_taken_port_is_said_and_ends_with_1(served: Served, tmp_path: Path) ->
     assert "Traceback" not in other.stderr
 
 
+def test_a_part_that_does_not_open_is_said_in_a_sentence(served: Served, tmp_path: Path) -> None:
+    broker = {"LOUDSPEAKER_BROKER_PORT": str(served.facts["broker"]["port"])}
+    other = subprocess.run([sys.executable, "-m", "loudspeaker", "serve", "--port", "0", "--data", tmp_path / "other"],
+                           capture_output=True, text=True, timeout=START_S, check=False, env=os.environ | broker)
+    assert other.returncode == 1
+    assert "in use by another program" in other.stderr.replace("\n", " ")
+    assert "Traceback" not in other.stderr
+
+
 def test_a_socket_is_bound_before_anything_else_so_that_its_port_is_known() -> None:
     bound = serving.bind("127.0.0.1", 0)
     try:
