@@ -41,6 +41,8 @@ class Choice:
     air_class: int
     languages: tuple[str, ...]
     duration_ms: int
+    approved: bool = True
+    """False where a recording was revoked or sent back since: it does not air."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ def _line(session: Session, now: datetime, programme: Programme, items: Sequence
 def _choice(bulletin: Bulletin, recordings: Sequence[Recording]) -> Choice:
     ordered = sorted(recordings, key=lambda one: (one.language != "vi", one.language))
     return Choice(",".join(one.id for one in ordered), bulletin.title, bulletin.section, bulletin.air_class,
-                  tuple(one.language for one in ordered), max(one.duration_ms or 0 for one in ordered))
+                  tuple(one.language for one in ordered), max(one.duration_ms or 0 for one in ordered),
+                  all(one.state == RecordingState.APPROVED for one in ordered))
 
 
 def _may_edit(session: Session, actor: Actor, programme: Programme) -> bool:

@@ -77,7 +77,8 @@ def take_air_now(desk: ActingDesk, form: Typed) -> Response:
     with desk.trying():
         start = (desk.now + airing.LEAD).replace(microsecond=0)
         draft = _draft(desk, form, start)
-        check = planning.check_draft(desk.session, desk.actor, desk.now, replace(draft, exdates=()))
+        draft = replace(draft, title=draft.title.strip() or _first_title(desk, draft))
+        check = planning.check_draft(desk.session, desk.actor, desk.now, draft)
         if form.action == "save" and not check.problems:
             broadcast, _ = airing.air_now(desk.session, desk.actor, desk.now, desk.house, draft)
             return desk.to("/today", "“%(title)s” airs in a few seconds.", title=broadcast.title)
@@ -175,6 +176,10 @@ def _tell_refused(desk: Desk, form: PlanForm, check: Check) -> None:
 def _draft(desk: Desk, form: PlanForm, start: datetime | None = None) -> ProgrammeDraft:
     ids = [id_ for one, _ in form.rows for id_ in one.split(",")]
     return form.draft(_zone(desk), recording_languages(desk.session, ids), start)
+
+
+def _first_title(desk: Desk, draft: ProgrammeDraft) -> str:
+    return next((one.title for one in chosen_items(desk.session, draft.items)), "")
 
 
 def _form(desk: Desk, programme_id: str | None, form: PlanForm, check: Check | None = None,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from loudspeaker.bulletins.models import Recording
+from loudspeaker.bulletins.models import Recording, RecordingState
 from loudspeaker.nodes.models import Node
 from loudspeaker.programmes.models import Programme
 from tests.loudspeaker.airing_builders import a_policy, an_approved_recording
@@ -192,9 +192,21 @@ def test_one_airing_is_left_out_and_the_programme_goes_on(planning: Planning) ->
 
 def test_air_now_goes_out_in_seconds_inside_the_frames(planning: Planning) -> None:
     assert "in a few seconds" in page(planning.client, "/programmes/now")
-    assert send(planning.client, "/programmes/now", **planning.form()) == "/today"
+    assert send(planning.client, "/programmes/now", **planning.form(title="")) == "/today"
+    assert "Tin trong xã" in page(planning.client, "/programmes/week")
     refused = send(planning.client, "/programmes/now", 409, **planning.form(title="Lần nữa"))
     assert "of the same class airs at this time" in refused
+
+
+def test_a_programme_tells_which_recording_was_revoked_since(planning: Planning) -> None:
+    where = planning.saved()
+    with planning.commune.house.database.work() as session:
+        recording = session.get_one(Recording, planning.news.id)
+        recording.state = RecordingState.REVOKED
+        session.add(recording)
+    assert "no longer approved: it does not air" in page(planning.client, where)
+    assert "no longer approved" in page(planning.client, f"{where}/edit")
+    assert "“Bản tin sáng” airs without it." in page(planning.client, f"/bulletins/{planning.news.bulletin_id}")
 
 
 def test_the_week_shows_what_airs_at_a_village_inside_the_time_frames(planning: Planning) -> None:
