@@ -64,8 +64,8 @@ def serve(settings: Settings, as_json: bool = False) -> None:
     with contextlib.suppress(SystemExit):  # uvicorn's own code for a start that failed
         server.run([bound])
     if not server.started:
-        failure = getattr(app.state, "failure", None)
-        raise CannotStartError(str(failure).splitlines()[0] if failure else "see the log above")
+        reason = str(getattr(app.state, "failure", "see the log above"))
+        raise CannotStartError(reason.splitlines()[0])
 
 
 def bind(host: str, port: int) -> socket.socket:
