@@ -59,7 +59,7 @@ class Stub:
         environments = build_environments(load_assets(assets), load_translators(ZoneInfo("Asia/Ho_Chi_Minh")))
         for environment in environments.values():
             assert environment.loader is not None
-            environment.loader = ChoiceLoader([environment.loader, DictLoader(self.pages)])
+            environment.loader = ChoiceLoader([DictLoader(self.pages), environment.loader])
 
         def page(request: Request) -> Response:
             language = choose_language(request.query_params.get("lang"), None)

@@ -136,7 +136,7 @@ def test_a_pole_is_stopped_and_let_speak_again_without_the_others(commune: Commu
     assert "/stop" in page
     other = said(desk.get(f"/nodes/{commune.nodes[1].id}").text)
     assert "đang bị dừng" not in other
-    assert "Mọi thứ đã dừng" not in other
+    assert "Đã dừng toàn bộ" not in other
     desk.post(f"/nodes/{node.id}/stop", data={"active": "0"})
     with commune.database.read() as session:
         assert not session.get_one(Stop, f"node:{node.id}").active

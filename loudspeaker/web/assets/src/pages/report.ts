@@ -29,26 +29,36 @@ async function post(report: Waiting): Promise<{ answer: Answer; location?: strin
   } catch {
     return { answer: "offline" };
   }
-  if (response.status >= 500 || response.status === 429) return { answer: "offline" };
+  if (response.status >= 500) return { answer: "offline" };
   const said = (await response.json().catch(() => ({}))) as { location?: string; title?: string; what_to_do?: string };
   if (response.ok) return said.location ? { answer: "sent", location: said.location } : { answer: "sent" };
   return { answer: { refused: [said.title, said.what_to_do].filter(Boolean).join(" ") || t("The report was not taken. Call the centre.") } };
 }
 
-/** Send all that waits, oldest first; the newest one's answer decides where the phone goes. */
-async function sendWaiting(): Promise<void> {
-  if (sending) return;
+/** Send all that waits, oldest first; the newest one's answer decides where the phone goes. True when it must wait on. */
+async function sendWaiting(): Promise<boolean> {
+  if (sending) return false;
   sending = true;
   try {
     for (const report of (await all()).sort((a, b) => a.at - b.at)) {
       const { answer, location: next } = await post(report);
-      if (answer === "offline") return tell(t("No link now. The report is kept in this phone and sends itself when there is one."));
+      if (answer === "offline") {
+        tell(t("No link now. The report is kept in this phone and sends itself when there is one."));
+        return true;
+      }
       await remove(report.key);
-      if (answer !== "sent") return tell(answer.refused, true);
-      if (next && next.startsWith("/")) return location.assign(next);
+      if (answer !== "sent") {
+        tell(answer.refused, true);
+        return false;
+      }
+      if (next && next.startsWith("/")) {
+        location.assign(next);
+        return false;
+      }
       tell(t("The report has been sent. Thank you."));
       form?.reset();
     }
+    return false;
   } finally {
     sending = false;
     if (form) one<HTMLButtonElement>(".send", form).disabled = false;
@@ -71,7 +81,14 @@ async function submit(event: Event): Promise<void> {
   const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   tell(t("Sending …"));
   await put({ key, url: form.action, fields, photo: photo ? await photo : null, at: Date.now() });
-  await sendWaiting();
+  if (await sendWaiting()) clear(form);
+}
+
+/** The report lies in the phone: a second press must not make a second one. */
+function clear(sent: HTMLFormElement): void {
+  sent.reset();
+  photo = undefined;
+  one<HTMLImageElement>("img.shot", sent).hidden = true;
 }
 
 if (form) {
@@ -79,5 +96,5 @@ if (form) {
   form.querySelector<HTMLInputElement>("input[type=file]")?.addEventListener("change", (event) => choosePhoto(event.target as HTMLInputElement));
 }
 addEventListener("online", () => void sendWaiting());
-setInterval(() => void all().then((waiting) => (waiting.length ? sendWaiting() : undefined)), AGAIN_MS);
+setInterval(() => void all().then((waiting) => (waiting.length ? void sendWaiting() : undefined)), AGAIN_MS);
 void sendWaiting();
