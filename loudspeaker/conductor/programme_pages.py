@@ -1,8 +1,9 @@
 """What the pages of programmes show: the list, one programme, and the approved recordings there are to choose from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_
@@ -18,7 +19,7 @@ from loudspeaker.places.models import Place
 from loudspeaker.programmes import service
 from loudspeaker.programmes.draft import DraftItem
 from loudspeaker.programmes.models import Programme
-from loudspeaker.programmes.poles import Poles, Target, load_poles
+from loudspeaker.programmes.poles import Pole, load_poles
 from loudspeaker.users.access import Actor
 from loudspeaker.users.models import User
 from schedules.recurrence import Recurrence, describe
@@ -129,21 +130,22 @@ def recording_languages(session: Session, ids: Iterable[str]) -> dict[str, str]:
 def _lines(session: Session, now: datetime, programmes: Sequence[Programme]) -> list[ProgrammeLine]:
     ids = [one.id for one in programmes]
     items, targets = service.items_of(session, ids), service.targets_of(session, ids)
-    poles = load_poles(session)
-    return [_line(session, now, one, items[one.id], targets[one.id], poles) for one in programmes]
+    poles, names = load_poles(session), names_of(session, [one for several in targets.values() for one in several])
+    known = service.approved_recordings(
+        session, [id_ for several in items.values() for item in several for id_ in item.recordings.values()])
+    return [_line(now, one, broadcast_items(items[one.id], known), poles.aimed_at(targets[one.id]),
+                  [name for target, name in names.items() if target in targets[one.id]]) for one in programmes]
 
 
-def _line(session: Session, now: datetime, programme: Programme, items: Sequence[DraftItem],
-          targets: Sequence[Target], poles: Poles) -> ProgrammeLine:
-    reached = poles.aimed_at(targets)
+def _line(now: datetime, programme: Programme, items: Sequence[Mapping[str, Any]], reached: Sequence[Pole],
+          targets: Sequence[str]) -> ProgrammeLine:
     since = max(now, programme.first_start)
     dated = starts(programme, since, since + LOOK_AHEAD) if programme.cancelled_at is None else []
     left_out = frozenset(date.fromisoformat(one) for one in programme.exdates)
-    known = service.approved_recordings(session, [one for item in items for one in item.recordings.values()])
-    sound = longest(broadcast_items(items, known), (pole.languages for pole in reached), programme.languages)
+    sound = longest(items, (pole.languages for pole in reached), programme.languages)
     return ProgrammeLine(
         programme, describe(programme.rrule, programme.first_start, ZoneInfo(programme.zone), left_out),
-        dated[0] if dated else None, len(reached), names_of(session, targets), sound)
+        dated[0] if dated else None, len(reached), targets, sound)
 
 
 def _choice(bulletin: Bulletin, recordings: Sequence[Recording]) -> Choice:

@@ -44,13 +44,14 @@ def targets_to_choose(session: Session, actor: Actor) -> Targets:
     return Targets(lines, _zones(session, [one.id for one in places]))
 
 
-def names_of(session: Session, targets: Iterable[Target]) -> list[str]:
-    """The names of targets: places first, then zones, then nodes."""
+def names_of(session: Session, targets: Iterable[Target]) -> dict[Target, str]:
+    """The names of targets that exist: places first, then zones, then nodes, each by name."""
     wanted = list(targets)
-    found: list[str] = []
+    found: dict[Target, str] = {}
     for kind, model in ((TargetKind.PLACE, Place), (TargetKind.ZONE, Zone), (TargetKind.NODE, Node)):
-        ids = [one.id for one in wanted if one.kind is kind]
-        found += session.exec(select(model.name).where(col(model.id).in_(ids)).order_by(col(model.name))).all()
+        ids = {one.id for one in wanted if one.kind is kind}
+        rows = session.exec(select(model.id, model.name).where(col(model.id).in_(ids)).order_by(col(model.name)))
+        found |= {Target(kind, id_): name for id_, name in rows}
     return found
 
 
