@@ -46,7 +46,7 @@ SAID_ATTRIBUTES = {"title", "placeholder", "aria-label", "alt"}
 SAID_ARGUMENTS = {
     "label", "title", "words", "hint", "placeholder", "button", "caption", "link", "aside", "meaning", "text", "legend"
 }  # fmt: skip
-NAMES_AND_UNITS = {"Loudspeaker", "English", "Tiếng Việt", "ms", "dB", "dBTP", "LUFS", "kB", "MB"}
+NAMES_AND_UNITS = {"Loudspeaker", "English", "Tiếng Việt", "ms", "dB", "dBFS", "dBTP", "LUFS", "kB", "MB"}
 PLACEHOLDER = re.compile(r"%\((\w+)\)[a-z]|%%")
 VIETNAMESE_LETTER = re.compile(r"[ăâđêôơưàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ]", re.IGNORECASE)
 

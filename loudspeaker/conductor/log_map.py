@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from loudspeaker.nodes.models import Node, NodeState
-from loudspeaker.nodes.service import nodes_seen_by
+from loudspeaker.conductor.node_pages import nodes_table
+from loudspeaker.nodes.models import Node
 from loudspeaker.places.models import Place
 from loudspeaker.playbacks.models import Playback, PlaybackState
 from loudspeaker.users.access import Actor
@@ -42,9 +42,8 @@ class LogMap:
 
 def log_map(session: Session, actor: Actor, now: datetime, zone: ZoneInfo, place_id: str | None = None) -> LogMap:
     """The last MAP_DAYS days of the nodes this person sees, at `place_id` and below; what is to come is left out."""
-    seen: list[tuple[Node, NodeState, Place]] = nodes_seen_by(session, actor, place_id)
-    ordered = sorted(((node, place) for node, _, place in seen), key=lambda one: (one[1].name, one[0].name))
-    shown = ordered[:MAP_NODES]
+    table = nodes_table(session, actor, place_id, limit=MAP_NODES)
+    shown = [(line.node, line.place) for line in table.lines]
     today = now.astimezone(zone).date()
     days = [today - timedelta(days=back) for back in range(MAP_DAYS)]
     counts: dict[tuple[str, date], dict[str, int]] = {}
@@ -57,7 +56,7 @@ def log_map(session: Session, actor: Actor, now: datetime, zone: ZoneInfo, place
             .group_by(Playback.node_id, Playback.state))
         for node_id, state, count in rows:
             counts.setdefault((node_id, day), {})[state] = count
-    return LogMap(days, shown, {key: _day(states) for key, states in counts.items()}, len(ordered) - len(shown))
+    return LogMap(days, shown, {key: _day(states) for key, states in counts.items()}, table.total - len(shown))
 
 
 def _day(states: dict[str, int]) -> Day:

@@ -26,6 +26,7 @@ router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form()]
 
 PAGE = 50
+RUN = "loudspeaker-node run --config /etc/loudspeaker/{node}.json"
 HISTORY_DAYS = 7
 SHORTEST_CHART = timedelta(hours=6)
 SIMPLE_COMMANDS = (CommandKind.SELF_TEST, CommandKind.SYNC)
@@ -79,7 +80,7 @@ def one_node_live(desk: ReadingDesk, node_id: str) -> Response:
 @router.get("/nodes/{node_id}/file")
 def file_page(desk: ReadingDesk, node_id: str, word: str = "") -> Response:
     """Where the configuration file is taken, and what to do with it."""
-    return desk.show("node_file.html", "nodes", node=node_to_manage(desk.session, desk.actor, node_id), word=word)
+    return _file(desk, node_id, word)
 
 
 @router.post("/nodes/{node_id}/file")
@@ -93,7 +94,7 @@ def take_file(desk: ActingDesk, node_id: str, word: Text = "") -> Response:
                                 advice="Let the page make a new file; the old one then counts no more.")
         return Response(handout.text, media_type="application/json", headers={
             "Content-Disposition": f'attachment; filename="{handout.filename}"', "Cache-Control": "no-store"})
-    return desk.show("node_file.html", "nodes", node=node_to_manage(desk.session, desk.actor, node_id), word="")
+    return _file(desk, node_id, "")
 
 
 @router.post("/nodes/{node_id}/reissue")
@@ -220,6 +221,11 @@ def _form(desk: Desk, node_id: str | None, typed: Mapping[str, object]) -> Respo
               if desk.actor.may(one, (Role.ADMINISTRATOR, Role.TECHNICIAN))]
     name = node_with_state(desk.session, desk.actor, node_id)[0].name if node_id else ""
     return desk.show("node_form.html", "nodes", node_id=node_id, node_name=name, typed=typed, places=places)
+
+
+def _file(desk: Desk, node_id: str, word: str) -> Response:
+    node = node_to_manage(desk.session, desk.actor, node_id)
+    return desk.show("node_file.html", "nodes", node=node, word=word, command=RUN.format(node=node.id))
 
 
 def _hand_out(desk: Desk, made: poles.NewNode) -> str:
