@@ -25,6 +25,8 @@ from loudspeaker.web.typed import begin_of, day_of
 router = APIRouter(include_in_schema=False)
 
 PAGE = 50
+BEGINNING = timedelta(seconds=5)
+"""A pole writes down that it begins up to so long before the instant."""
 NODES_LISTED = 500
 """Nodes that the filter offers; where there are more, choosing a place brings the others."""
 LOG_STATES: dict[str, str] = {
@@ -49,10 +51,11 @@ class Choice:
 
     def query(self, now: datetime, zone: ZoneInfo) -> LogQuery:
         """The log up to now: what is still to come stands in the programmes, not here."""
-        ends = begin_of(self.until + timedelta(days=1), zone) if self.until else now
+        latest = now + BEGINNING
+        ends = begin_of(self.until + timedelta(days=1), zone) if self.until else latest
         return LogQuery(
             self.place or None, self.node or None, self.broadcast or None, self.title, self.air_class, self.states,
-            begin_of(self.since, zone) if self.since else None, None if self.broadcast else min(ends, now))
+            begin_of(self.since, zone) if self.since else None, None if self.broadcast else min(ends, latest))
 
     def address(self, path: str) -> str:
         """The page with this filter."""

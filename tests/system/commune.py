@@ -24,7 +24,7 @@ SPEAKING_S = 90.0
 
 @dataclass
 class Commune:
-    """The server at `url`; `folder` takes every process's words, and the poles' sound as `<node>.wav`."""
+    """The server at `url`; `folder` takes every process's words."""
 
     folder: Path
     settings: Settings
@@ -34,6 +34,11 @@ class Commune:
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.settings.port}"
+
+    @property
+    def sound(self) -> Path:
+        """Where the poles' sound is: `<node>.wav`, each with its `<node>.json`."""
+        return self.folder / "sound"
 
     @property
     def setup_code(self) -> str:
@@ -51,9 +56,10 @@ class Commune:
         node = json.loads(config.read_text())["node"]
         if node not in self.poles:
             config.chmod(0o600)
+            self.sound.mkdir(exist_ok=True)
             self.poles[node] = Child(node, [
                 sys.executable, "-m", "firmware_bridge.node", "run", "--config", str(config), "--data",
-                str(self.folder / node), "--player", "wav", "--wav", str(self.folder / f"{node}.wav"),
+                str(self.folder / node), "--player", "wav", "--wav", str(self.sound / f"{node}.wav"),
             ], self.folder / f"{node}.log", {})
         self.poles[node].start()
         return self.poles[node]

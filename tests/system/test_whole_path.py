@@ -232,7 +232,7 @@ def hear_it_on_the_pole(commune: Commune) -> None:
     database.close()
     (segment,) = playback.segments
     commune.stop()
-    sound = heard.read_sound(commune.folder, playback.node_id)
+    sound = heard.read_sound(commune.sound, playback.node_id)
     rendition = ContentStore(commune.settings.data / "recordings").path_of(str(recording.sha256))
     reference = heard.decode(imageio_ffmpeg.get_ffmpeg_exe(), rendition, sound.rate)
     found, late_ms = heard.find(sound, reference, datetime.fromisoformat(segment["at"]))
