@@ -86,6 +86,13 @@ def upsert(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, 
     session.connection().execute(statement, list(rows))
 
 
+def one_writer(session: Session, lock: int) -> None:
+    """Let the units of work that take the same `lock` follow one another, until each ends."""
+    # SQLite's BEGIN IMMEDIATE already lets only one writer in
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(select(func.pg_advisory_xact_lock(lock)))
+
+
 class Database:
     """Engine and sessions of one database. Open once in the app's lifespan, `close` at its end."""
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from loudspeaker.audit.models import AuditEntry
+from loudspeaker.database import one_writer
 
 FIRST_HASH = "0" * 64
+LOCK = 0x617564
 
 
 def record(session: Session, at: datetime, actor_id: str | None, act: str, subject: str,
@@ -21,7 +22,7 @@ def record(session: Session, at: datetime, actor_id: str | None, act: str, subje
     `data` is JSON: what changed, never a secret. Runs in the caller's unit of work: act and line stand or fall
     together.
     """
-    _one_writer(session)
+    one_writer(session, LOCK)
     last = session.exec(select(AuditEntry).order_by(col(AuditEntry.seq).desc()).limit(1)).first()
     seq, previous = (last.seq + 1, last.hash) if last else (1, FIRST_HASH)
     entry = AuditEntry(seq=seq, at=at, actor_id=actor_id, act=act, subject=subject, place_id=place_id, data=data,
@@ -47,9 +48,3 @@ def first_break(entries: Iterable[AuditEntry]) -> int | None:
             return expected
         previous, expected = entry.hash, expected + 1
     return None
-
-
-def _one_writer(session: Session) -> None:
-    # SQLite's BEGIN IMMEDIATE already lets only one writer in
-    if session.get_bind().dialect.name == "postgresql":
-        session.exec(select(func.pg_advisory_xact_lock(0x617564)))

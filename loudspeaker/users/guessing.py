@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_
 from sqlmodel import Session, col, delete, select
 
+from loudspeaker.database import one_writer
 from loudspeaker.errors import TooManyError
 from loudspeaker.users.models import FailedTry
 
 WINDOW = timedelta(minutes=15)
+LOCK = 0x747279
 KEPT = timedelta(days=1)
 MOST_BY_ACCOUNT = 10
 MOST_BY_ADDRESS = 30
@@ -20,6 +22,7 @@ def count_try(session: Session, now: datetime, limits: dict[str, int]) -> list[s
 
     Raises TooManyError, counting nothing, when one of them is used up. Commit before judging the guess.
     """
+    one_writer(session, LOCK)
     for subject, most in limits.items():
         made = session.exec(select(func.count()).select_from(FailedTry)
                             .where(FailedTry.subject == subject, FailedTry.at > now - WINDOW)).one()

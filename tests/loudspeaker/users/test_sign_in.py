@@ -1,5 +1,6 @@
 """Signing in, what protects it, and what a stolen cookie or token is good for."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Literal
 
@@ -11,6 +12,7 @@ from sqlmodel import select
 
 from loudspeaker.api.deps import CSRF_HEADER, SESSION_COOKIE
 from loudspeaker.database import Database
+from loudspeaker.errors import TooManyError
 from loudspeaker.users import guessing, passwords
 from loudspeaker.users.models import FailedTry, Role, SignInSession, User
 from tests.loudspeaker.builders import START, SetClock, a_client, a_commune, a_user
@@ -105,6 +107,21 @@ def test_guessing_at_one_account_is_stopped_and_ends_by_waiting(
     assert sign_in(client) == 429, "even the right password waits: otherwise guessing would go on"
     clock.forward(guessing.WINDOW + timedelta(seconds=1))
     assert sign_in(client) == 200
+
+
+def test_guesses_at_the_same_moment_do_not_slip_under_the_limit(database: Database, clock: SetClock) -> None:
+    limits = {guessing.account("hoa"): guessing.MOST_BY_ACCOUNT}
+
+    def guess(_number: int) -> bool:
+        try:
+            with database.work() as session:
+                guessing.count_try(session, clock(), limits)
+        except TooManyError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sum(pool.map(guess, range(40))) == guessing.MOST_BY_ACCOUNT
 
 
 def test_guessing_at_many_accounts_from_one_address_is_stopped(app: FastAPI, database: Database) -> None:
