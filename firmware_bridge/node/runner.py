@@ -44,6 +44,7 @@ from firmware_bridge.node.inputs import (
     Boot,
     Connected,
     CueEnded,
+    CueStarted,
     Disconnected,
     Input,
     Measured,
@@ -168,6 +169,8 @@ class Runner:
             happened = Tick()
         if happened is None:
             return False
+        if isinstance(happened, CueStarted | CueEnded):
+            self._log.info("heard", report=repr(happened), mono=round(monotonic(), 3))
         self.take(happened)
         if monotonic() - self._measured > MEASURE_EVERY_S:
             self._measured = monotonic()
@@ -216,6 +219,7 @@ class Runner:
                 self._sound(effect)
 
     def _sound(self, effect: Effect) -> None:
+        self._log.info("sound", effect=repr(effect))
         match effect:
             case Prepare(cue):
                 self._cue(cue, None)
@@ -234,6 +238,8 @@ class Runner:
         try:
             if at is not None:
                 self._player.play(cue, path, at)
+                if (late_s := monotonic() - at) > 0:
+                    self._log.warning("late_cue", broadcast=cue.broadcast, late_ms=round(late_s * 1000))
             elif self._store.is_whole(cue.recording):
                 self._player.prepare(cue, path)
             else:

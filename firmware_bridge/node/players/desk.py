@@ -99,8 +99,7 @@ class Desk:
 
     def prepare(self, cue: Cue, path: Path) -> None:
         """Open the decoder."""
-        with self._lock:
-            self._voice(cue, path)
+        self._open(cue, path)
 
     def is_ready(self, cue: int) -> bool:
         """Whether a prepared cue has its first samples."""
@@ -109,8 +108,8 @@ class Desk:
 
     def play(self, cue: Cue, path: Path, at: float) -> None:
         """Let it sound at `at`, cutting what sounds then."""
+        voice = self._open(cue, path)
         with self._lock:
-            voice = self._voice(cue, path)
             if voice.first is None:
                 voice.starts = max(self._frame(at), 0)
 
@@ -141,13 +140,18 @@ class Desk:
                 self._drop(voice)
             self._sink.close()
 
-    def _voice(self, cue: Cue, path: Path) -> _Voice:
-        voice = self._voices.get(cue.id)
-        if voice is None:
+    def _open(self, cue: Cue, path: Path) -> _Voice:
+        """The cue's voice. Its decoder is started without the lock: a busy machine may take long to start a program."""
+        with self._lock:
+            voice = self._voices.get(cue.id)
+            if voice is not None:
+                return voice
             self._sink.ready()
-            decoder = self._open_decoder(path, cue.from_ms, cue.to_ms, self._rate)
-            frames = round((cue.to_ms - cue.from_ms) * self._rate / 1000)
-            voice = self._voices[cue.id] = _Voice(cue, decoder, frames, cue.volume / 100)
+        decoder = self._open_decoder(path, cue.from_ms, cue.to_ms, self._rate)
+        frames = round((cue.to_ms - cue.from_ms) * self._rate / 1000)
+        voice = _Voice(cue, decoder, frames, cue.volume / 100)
+        with self._lock:
+            self._voices[cue.id] = voice
         return voice
 
     def _frame(self, at: float) -> int:
