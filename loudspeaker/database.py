@@ -64,13 +64,6 @@ def insert_or(session: Session) -> Any:
     return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
 
 
-def one_at_a_time(session: Session, name: str) -> None:
-    """Wait until no other unit of work holds `name`, and hold it until this one ends."""
-    # SQLite's BEGIN IMMEDIATE already lets only one writer in
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
-
-
 def upsert(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]],
            update: Sequence[str] = ()) -> None:
     """Core insert of many rows at once. A row whose primary key is there already stays, or has `update` replaced."""

@@ -13,7 +13,7 @@ from sqlmodel import select as select_rows
 
 from loudspeaker.broadcasts.airings import longest, planned_ms
 from loudspeaker.broadcasts.models import Broadcast, Origin
-from loudspeaker.database import insert_or, one_at_a_time, upsert
+from loudspeaker.database import insert_or, one_writer, upsert
 from loudspeaker.nodes.models import Node
 from loudspeaker.playbacks.models import Playback, PlaybackState
 from loudspeaker.programmes.draft import DraftItem
@@ -27,6 +27,7 @@ SHOWN = ("programme_id", "place_id", "origin", "title", "start", "latest_start",
          "languages", "items", "found_by", "cancelled_at")
 
 CHUNK = 5000
+LOCK = 0x657870
 log = structlog.get_logger("expand")
 
 
@@ -59,7 +60,7 @@ def expand(session: Session, now: datetime, horizon: timedelta,
 
     What has begun is never touched. What a person cancelled by itself stays cancelled.
     """
-    one_at_a_time(session, "expand")
+    one_writer(session, LOCK)
     programmes = _programmes(session, now, programme_ids)
     plans = _plans(session, programmes, now, horizon)
     existing = _existing(session, list(plans), now)

@@ -15,7 +15,7 @@ from loudspeaker.approvals.models import Revocation
 from loudspeaker.broadcasts.airings import spoken
 from loudspeaker.broadcasts.models import Broadcast, Origin
 from loudspeaker.bulletins.models import Bulletin, Recording, RecordingState
-from loudspeaker.database import one_at_a_time, upsert
+from loudspeaker.database import one_writer, upsert
 from loudspeaker.nodes.models import NodeState
 from loudspeaker.orders.content import Asked, Listed, listed, standing_stop
 from loudspeaker.orders.models import Order, Stop
@@ -33,6 +33,7 @@ CHUNK = 500
 CREDIBLE = 1_000_000
 """A node that claims to hold a version further than this ahead of its order is not believed."""
 NO_STOP = StandingStop()
+LOCK = 0x6F7264
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def build_orders(session: Session, now: datetime, signing: Signing,
 
     A node whose content is unchanged keeps its order, unless it is a day old or the node claims a newer one.
     """
-    one_at_a_time(session, "orders")
+    one_writer(session, LOCK)
     material = _Material(session, now, signing.horizon)
     current_epoch = epoch(session)
     poles = [pole for pole in load_poles(session) if node_ids is None or pole.id in node_ids]
