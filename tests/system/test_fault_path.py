@@ -81,9 +81,11 @@ def test_a_pole_that_falls_silent_makes_a_fault_which_its_return_closes(village:
     expect(page.locator("main")).to_contain_text("hoạt động", timeout=20_000)
     pole.kill()
     page.goto("/faults")
-    expect(page.locator("main")).to_contain_text("mất kết nối", timeout=60_000)
+    fault = page.locator(".board li").filter(has=page.get_by_text("mất kết nối"))
+    expect(fault).to_contain_text("Đồng Tâm 1", timeout=60_000)
     village.commune.start_pole(village.pole)
     until("the fault is closed", lambda: states(village.house) == {FaultState.CLOSED}, 30)
+    page.reload()
     expect(page.locator(".board").last).to_contain_text("mất kết nối")
 
 
