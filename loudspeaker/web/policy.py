@@ -12,6 +12,7 @@ from loudspeaker.places.service import places_seen_by
 from loudspeaker.users.models import Role
 from loudspeaker.web.i18n import marked
 from loudspeaker.web.page import ActingDesk, Desk, ReadingDesk
+from loudspeaker.web.policy_words import SOURCES
 
 router = APIRouter(include_in_schema=False)
 
@@ -63,7 +64,7 @@ def _page(desk: Desk, place_id: str, typed: Mapping[str, Any] | None) -> Respons
         "issued": desk.now})
     return desk.show(
         "policy.html", "policy", state=state, signed=signed, draft=draft, typed=typed or _typed(shown),
-        sources=policies.sources(), day_words=DAY_WORDS, day_key=day_key, payload_type=Policy.TYPE,
+        sources=SOURCES, day_words=DAY_WORDS, day_key=day_key, payload_type=Policy.TYPE,
         inherited=[policies.read(one) for one in state.inherited],
         may_propose=desk.actor.may(state.place, [Role.ADMINISTRATOR, Role.APPROVER]),
         may_sign=desk.actor.may(state.place, [Role.APPROVER]))

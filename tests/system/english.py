@@ -32,7 +32,7 @@ def english_in(said: Iterable[str]) -> list[str]:
     """What of `said` is a sentence of the code that has another translation, or reads like English."""
     whole, patterns = _sentences()
     return sorted({one for one in said if one in whole or any(pattern.fullmatch(one) for pattern in patterns)
-                   or (len(FUNCTION_WORDS.findall(one)) >= 2 and one.isascii())})
+                   or len(FUNCTION_WORDS.findall(one)) >= 2})
 
 
 @cache
