@@ -1,4 +1,4 @@
-"""Where the defaults of a policy come from, as English message ids: what `schedules` says of each, for the catalogue."""
+"""Where the defaults of a policy come from: what `schedules` says of each, as message ids for the catalogue."""
 
 from loudspeaker.web.i18n import marked
 
