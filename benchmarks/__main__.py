@@ -5,9 +5,9 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import audio, start_error
+from benchmarks import audio, ingest, start_error
 
-BENCHMARKS = {"audio": audio.run, "start_error": start_error.run}
+BENCHMARKS = {"audio": audio.run, "start_error": start_error.run, "ingest": ingest.run}
 
 
 def main(names: list[str]) -> int:
