@@ -6,7 +6,7 @@ RUN_LOCK := locks/run.txt
 DEV_LOCK := locks/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo serve test check bench lock translations clean
+.PHONY: help setup setup-dev demo serve test check bench chaos lock translations clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,10 @@ test: check ## the checks, then every test (installs Debian packages when root)
 
 bench: setup-dev ## speed, as ratios measured side by side in this run
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: setup-dev ## every fault and attack, counted (ARGS=--mutants plants bugs; ARGS=--long the full numbers)
+	@scripts/test-packages
+	@$(BIN)/python -m chaos $(ARGS)
 
 lock: setup-dev ## renew the hash-pinned locks
 	@scripts/lock

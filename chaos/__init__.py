@@ -1,0 +1,1 @@
+"""Faults and attacks, done for real and counted: `make chaos`."""
