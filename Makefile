@@ -6,7 +6,7 @@ RUN_LOCK := locks/run.txt
 DEV_LOCK := locks/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo serve test check bench chaos lock translations clean
+.PHONY: help setup setup-dev demo serve test check bench chaos image lock translations clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -46,7 +46,7 @@ check: setup-dev ## style, types, arrows between packages, translations
 
 test: check ## the checks, then every test (installs Debian packages when root)
 	@scripts/test-packages
-	$(BIN)/python -m pytest -m "not alone" -n 2 --dist loadfile --max-worker-restart 0 $(ARGS)
+	$(BIN)/python -m pytest -m "not alone" -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 	$(BIN)/python -m pytest -m alone $(ARGS)
 
 bench: setup-dev ## speed, as ratios measured side by side in this run
@@ -55,6 +55,9 @@ bench: setup-dev ## speed, as ratios measured side by side in this run
 chaos: setup-dev ## every fault and attack, counted (ARGS=--mutants plants bugs; ARGS=--long the full numbers)
 	@scripts/test-packages
 	@$(BIN)/python -m chaos $(ARGS)
+
+image: ## the server as a container image, with docker, podman or buildah
+	@scripts/image
 
 lock: setup-dev ## renew the hash-pinned locks
 	@scripts/lock
