@@ -16,12 +16,13 @@ from pydantic import ValidationError
 from firmware_bridge.contract import envelope as dsse
 from firmware_bridge.contract import topics
 from firmware_bridge.contract.base import MalformedPayload, Payload
+from firmware_bridge.contract.blocks import BlockRequest
 from firmware_bridge.contract.keys import key_id
 from firmware_bridge.contract.messages import Entry, Heartbeat, Hello, JournalBatch, Presence, TimeRequest, chain
 from firmware_bridge.contract.topics import Up
 
 MAX_SMALL_BYTES = 8 * 1024
-"""An unsigned message: hello, presence, heartbeat, time request."""
+"""An unsigned message: hello, presence, heartbeat, time request, block request."""
 MAX_JOURNAL_BYTES = 1024 * 1024
 MAX_ENTRIES = 1000
 
@@ -69,7 +70,7 @@ class Journal:
         return self.first_seq + len(self.lines) - 1
 
 
-Message: TypeAlias = Hello | Presence | Heartbeat | TimeRequest | Journal
+Message: TypeAlias = Hello | Presence | Heartbeat | TimeRequest | BlockRequest | Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,8 @@ def decode(topic: str, payload: bytes, site: str, public_key_of: Callable[[str],
                 return Received(parsed.node, Up.HELLO, _small(Hello, payload), at)
             case Up.PRESENCE:
                 return Received(parsed.node, Up.PRESENCE, _small(Presence, payload), at)
+            case Up.BLOCK_REQUEST:
+                return Received(parsed.node, Up.BLOCK_REQUEST, _small(BlockRequest, payload), at)
             case _:
                 return Received(parsed.node, Up.TIME_REQUEST, _small(TimeRequest, payload), at)
     except _Refused as refused:
@@ -123,7 +126,7 @@ def decode(topic: str, payload: bytes, site: str, public_key_of: Callable[[str],
 
 
 _parse_topic = lru_cache(65536)(topics.parse_up)
-"""Five topics for each node come again and again."""
+"""A few topics for each node come again and again."""
 
 
 def _small(kind: type[P], payload: bytes) -> P:

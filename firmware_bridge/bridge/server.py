@@ -19,6 +19,7 @@ from firmware_bridge.bridge.inbox import Batch, Inbox
 from firmware_bridge.bridge.outbox import Due, Outbox, Wanted, What
 from firmware_bridge.bridge.throttle import Throttle
 from firmware_bridge.contract import topics
+from firmware_bridge.contract.blocks import Block, BlockRequest
 from firmware_bridge.contract.documents import Command, Receipt, RollCall, TimeAnswer, TrustBundle
 from firmware_bridge.contract.envelope import Envelope, encode
 from firmware_bridge.contract.messages import EntryKind, Heartbeat, Held, Hello, TimeRequest
@@ -88,7 +89,8 @@ class Bridge:
 
     `public_key_of(node)` gives the key that verifies a node's journal, None for a stranger; it is called on the
     draining thread. `on_broker` hears each change of the broker's state, on the wire's thread. Publishing raises
-    WireError while the broker is gone; nothing is lost by that, since `due` names it again.
+    WireError while the broker is gone; nothing is lost by that, since `due` names it again. `on_block_request(node,
+    request)` may be set later; it is called on the wire's thread, behind no database, and must be short.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Bridge:
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.inbox = Inbox(site, public_key_of, now)
+        self.on_block_request: Callable[[str, BlockRequest], None] = lambda _node, _request: None
         self._site, self._server_key, self._now = site, server_key, now
         self._on_broker = on_broker
         self._outbox = Outbox(draw)
@@ -211,6 +214,10 @@ class Bridge:
         answer = TimeAnswer(site=self._site, node=node, nonce=nonce, received=received, sent=self._now())
         self._link.publish(topics.of_node(self._site, node, Down.TIME), encode(answer.sign(self._server_key)))
 
+    def publish_block(self, node: str, block: Block) -> None:
+        """Send some bytes of a recording that a node asked for. Raises WireError."""
+        self._link.publish(topics.of_node(self._site, node, Down.BLOCK), block.to_bytes())
+
     def call_roll(self) -> None:
         """Ask every node for a hello, spread over a window that grows with their number. Raises WireError."""
         shortest, longest = ROLL_CALL_S
@@ -226,6 +233,11 @@ class Bridge:
             if isinstance(read, Received) and isinstance(read.message, TimeRequest):
                 if self._time_limit.allows(read.node, received):
                     self.answer_time(read.node, read.message.nonce, received)
+                return
+        if topic.endswith(f"/{Up.BLOCK_REQUEST}") and not retained:
+            read = decode(topic, payload, self._site, lambda _node: None, self._now())
+            if isinstance(read, Received) and isinstance(read.message, BlockRequest):
+                self.on_block_request(read.node, read.message)
                 return
         self.inbox.put(topic, payload, retained)
 

@@ -23,6 +23,7 @@ class Up(StrEnum):
     HEARTBEAT = "heartbeat"
     JOURNAL = "journal"
     TIME_REQUEST = "time-request"
+    BLOCK_REQUEST = "block-request"
 
 
 class Down(StrEnum):
@@ -33,6 +34,7 @@ class Down(StrEnum):
     COMMAND = "command"
     RECEIPT = "receipt"
     TIME = "time"
+    BLOCK = "block"
 
 
 class ToGroup(StrEnum):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from firmware_bridge.contract import documents, messages, topics
+from firmware_bridge.contract import blocks, documents, messages, topics
 from firmware_bridge.contract.documents import Document
 from firmware_bridge.contract.topics import Down, ToGroup, Up
 
@@ -19,11 +19,13 @@ PAYLOADS: dict[Up | Down | ToGroup, type[BaseModel]] = {
     Up.HEARTBEAT: messages.Heartbeat,
     Up.JOURNAL: messages.JournalBatch,
     Up.TIME_REQUEST: messages.TimeRequest,
+    Up.BLOCK_REQUEST: blocks.BlockRequest,
     Down.ORDER: documents.RunningOrder,
     Down.TRUST: documents.TrustBundle,
     Down.COMMAND: documents.Command,
     Down.RECEIPT: documents.Receipt,
     Down.TIME: documents.TimeAnswer,
+    Down.BLOCK: blocks.Block,
     ToGroup.ROLL_CALL: documents.RollCall,
 }
 INSIDE = (documents.TrustRoot, documents.ApproverList, documents.Policy, documents.RecordingStatement, messages.Entry)
@@ -95,7 +97,8 @@ def operation(name: str, channel: dict[str, Any]) -> dict[str, Any]:
 
 def message(kind: type[BaseModel]) -> dict[str, Any]:
     inner = {"$ref": f"#/components/schemas/{kind.__name__}"}
-    described = {"name": kind.__name__, "summary": first_sentence(kind.__doc__), "contentType": "application/json"}
+    content = "application/octet-stream" if kind is blocks.Block else "application/json"
+    described = {"name": kind.__name__, "summary": first_sentence(kind.__doc__), "contentType": content}
     if not issubclass(kind, Document):
         return described | {"payload": inner}
     return described | {"payload": {

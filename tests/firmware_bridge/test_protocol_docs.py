@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from firmware_bridge.bridge import decode, outbox
-from firmware_bridge.contract import base, documents, envelope, keys, messages, strictjson, topics, trust
+from firmware_bridge.contract import base, blocks, documents, envelope, keys, messages, strictjson, topics, trust
 from firmware_bridge.contract.base import Payload
 from firmware_bridge.contract.documents import Document, Receipt
 from firmware_bridge.contract.messages import Entry, EntryKind, chain, policies_digest
@@ -22,7 +22,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL = (DOCS / "protocol.md").read_text(encoding="utf-8")
 FLOWING = " ".join(PROTOCOL.split())
 TYPES = {
-    one.__name__: one for module in (documents, messages) for _, one in inspect.getmembers(module, inspect.isclass)
+    one.__name__: one for module in (blocks, documents, messages) for _, one in inspect.getmembers(module, inspect.isclass)
     if issubclass(one, Payload) and one not in (Payload, Document)
 }
 SECTIONS = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", PROTOCOL, re.S | re.M))
@@ -85,8 +85,8 @@ def test_the_topics_are_those_of_the_code_with_their_payloads() -> None:
 
 def test_a_nodes_rights_are_what_the_document_says() -> None:
     rights = topics.node_rights("s", "n", ("g",))
-    assert len(rights.publish) == len(Up) == 5
-    assert len(rights.subscribe) == len(Down) + 3 == 8
+    assert len(rights.publish) == len(Up) == 6
+    assert len(rights.subscribe) == len(Down) + 3 == 9
 
 
 def test_every_reason_for_a_refusal_is_explained_and_none_is_invented() -> None:
@@ -127,6 +127,7 @@ def test_the_hash_and_the_digest_to_test_against_are_ours() -> None:
     f"a journal batch {decode.MAX_JOURNAL_BYTES // 2**20} MiB and {decode.MAX_ENTRIES:,} entries",
     f"other messages of the node {decode.MAX_SMALL_BYTES // 2**10} KiB",
     f"1 to {envelope.MAX_SIGNATURES} signatures",
+    f"at most {blocks.MAX_ASKED_BYTES // 2**20} MiB at once",
     f"at most {trust.AHEAD.seconds // 60} min in the future",
     f"Keepalive {KEEPALIVE_S} s",
     f"*w* is {Backoff().base_s:.0f} s after the first failure and doubles to {Backoff().cap_s:.0f} s",
