@@ -23,11 +23,17 @@ class Node(SQLModel, table=True):
     """Empty: those of its place."""
     volume: int = 80
     public_key: str
-    """Verifies its journal; the private half is only on the node."""
+    """Verifies its journal; the private half is only on the node. Empty until a controller has enrolled."""
     client_id: str = Field(unique=True)
     broker_secret: str
     """What the broker's configuration needs to check this node's password."""
     api_token_hash: str = Field(unique=True, index=True)
+    credential: int = 0
+    """Counts its credentials; part of its login at the broker."""
+    renewal_asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """New credentials wait for it to ask; cleared when it uses them."""
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Key and credentials count no more until a controller enrols anew."""
     sticker: str = Field(default_factory=new_id, unique=True, index=True)
     """Code on the QR sticker."""
     created_at: datetime = Field(sa_type=UtcDateTime)
@@ -48,6 +54,9 @@ class NodeState(SQLModel, table=True):
     """When its last will came; cleared by its next word."""
     boot: str = ""
     connection: int = Field(default=0, sa_type=BigInteger)
+    boots: dict[str, Any] = Field(default_factory=dict, sa_type=JsonColumn)
+    """Of its last starts: the highest connection number, and since when each was the newest. Two machines under one
+    identity show by a start that comes back."""
     firmware: str = ""
     held_epoch: int = Field(default=0, sa_type=BigInteger)
     held_version: int = Field(default=0, sa_type=BigInteger)
@@ -55,6 +64,9 @@ class NodeState(SQLModel, table=True):
     held_approvers: int = Field(default=0, sa_type=BigInteger)
     held_policies: str = ""
     held_stop: int = Field(default=0, sa_type=BigInteger)
+    held_log_size: int = Field(default=0, sa_type=BigInteger)
+    """Entries of the transparency log under the head that the node carries, as of its last hello."""
+    held_log_root: str = ""
     journal_id: str = ""
     last_seq: int = Field(default=0, sa_type=BigInteger)
     playing: str | None = None
@@ -63,6 +75,36 @@ class NodeState(SQLModel, table=True):
     offset_ms: float | None = None
     error_ms: float | None = None
     telemetry: dict[str, Any] = Field(default_factory=dict, sa_type=JsonColumn)
+
+
+class EnrolmentToken(SQLModel, table=True):
+    """A single-use word that lets one controller become a node. Only its hash is kept."""
+
+    __tablename__ = "enrolment_token"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    node_id: str = Field(foreign_key="node.id", index=True)
+    secret_hash: str = Field(unique=True, index=True)
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    made_by: str
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    used_key: str = ""
+    """The public key that came with it first; no other may follow."""
+    used_from: str = ""
+    """Network address."""
+
+
+class NextCredentials(SQLModel, table=True):
+    """Credentials that a node was given and has not used yet; the former ones hold beside them for a while."""
+
+    __tablename__ = "next_credentials"
+    node_id: str = Field(foreign_key="node.id", primary_key=True)
+    credential: int
+    client_id: str = Field(unique=True)
+    broker_secret: str
+    api_token_hash: str = Field(unique=True, index=True)
+    made_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class NodeHistory(SQLModel, table=True):
