@@ -20,7 +20,7 @@ from firmware_bridge.node.amplifier import NullAmplifier
 from firmware_bridge.node.cache import open_client
 from firmware_bridge.node.clocks import wall_error_s
 from firmware_bridge.node.config import BadConfig, is_private, pinned_trust, read_config
-from firmware_bridge.node.journal import Journal
+from firmware_bridge.node.journal import read_entries
 from firmware_bridge.node.players import Desk, NullSink, Sink, SystemSink, WavSink
 from firmware_bridge.node.players.decoder import NoDecoder, find_ffmpeg
 from firmware_bridge.node.players.sinks import NoSoundOutput, find_output
@@ -87,12 +87,10 @@ def journal(data: DataDir, after: Annotated[int, typer.Option(help="Only entries
     if not (data / "node.db").exists():
         typer.echo(f"{data}: there is no journal", err=True)
         raise typer.Exit(1)
-    held = Journal.open(data / "node.db")
-    while entries := held.entries(after):
+    while entries := read_entries(data / "node.db", after):
         for entry in entries:
             typer.echo(entry.to_bytes().decode())
         after = entries[-1].seq
-    held.close()
 
 
 def main() -> None:

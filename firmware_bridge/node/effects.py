@@ -38,10 +38,11 @@ class UploadJournal:
 
 @dataclass(frozen=True)
 class PruneJournal:
-    """Forget entries up to `through` that are older than `before`."""
+    """Forget entries up to `through` that are older than `before`, or beyond the newest `most`."""
 
     through: int
     before: datetime
+    most: int
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import JsonValue
 
@@ -10,11 +11,15 @@ from firmware_bridge.contract.envelope import Envelope
 
 @dataclass(frozen=True)
 class JournalMark:
-    """Where the journal on the disk stands. `first` is 0 when it is empty; `head` is the hash of its last entry."""
+    """Where the journal on the disk stands. `first` is 0 when it is empty.
+
+    `sure` is the newest time that the node was sure of when it wrote an entry, as read back at boot.
+    """
 
     id: str
     first: int = 0
     last: int = 0
+    sure: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ SYNC_AFTER_S = 30.0
 """How long the broker may be gone before the server is asked by HTTPS."""
 SYNC_EVERY_S = 300.0
 KEEP_ENTRIES = timedelta(days=60)
+KEEP_MOST = 50_000
+"""Entries that stay although they are receipted and young: about 20 MB."""
 
 
 def on_connected(turn: Turn) -> None:
@@ -115,7 +117,7 @@ def on_receipt(turn: Turn, receipt: Receipt) -> None:
     asked_again = receipt.seq < link.receipted
     turn.set_link(receipted=receipt.seq, receipt_issued=receipt.issued, upload_tries=0, upload_due=None)
     if not asked_again:
-        turn.do(PruneJournal(receipt.seq, turn.now - KEEP_ENTRIES))
+        turn.do(PruneJournal(receipt.seq, turn.now - KEEP_ENTRIES, KEEP_MOST))
     turn.keep("receipted", str(receipt.seq).encode())
 
 

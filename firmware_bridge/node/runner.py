@@ -13,7 +13,7 @@ import httpx2
 import structlog
 
 from firmware_bridge.contract import keys
-from firmware_bridge.contract.messages import Entry
+from firmware_bridge.contract.messages import Entry, EntryKind
 from firmware_bridge.contract.nodeconfig import NodeConfig
 from firmware_bridge.contract.topics import Down, Up, of_node
 from firmware_bridge.node import agent, link
@@ -21,8 +21,8 @@ from firmware_bridge.node.amplifier import Amplifier
 from firmware_bridge.node.cache import Cache, get_documents
 from firmware_bridge.node.clocks import machine_boot, moment, monotonic
 from firmware_bridge.node.config import pinned_trust
+from firmware_bridge.node.crashpoints import Point, Reach, pass_by
 from firmware_bridge.node.effects import (
-    Cue,
     Effect,
     Fetch,
     Keep,
@@ -50,23 +50,27 @@ from firmware_bridge.node.inputs import (
     Measured,
     Message,
     SelfTested,
-    Spoiled,
     Tick,
     Trouble,
 )
-from firmware_bridge.node.journal import Journal
+from firmware_bridge.node.kept import is_damage
+from firmware_bridge.node.ledger import Ledger
 from firmware_bridge.node.players import Player
-from firmware_bridge.node.players.decoder import NoDecoder
 from firmware_bridge.node.selftest import measure, self_test
+from firmware_bridge.node.stage import Stage
 from firmware_bridge.node.state import Identity, State
 from firmware_bridge.node.store import Store
 from firmware_bridge.node.timekeeping import Moment
 from firmware_bridge.wire import Address, Connection, Will, WireError
 
-RESERVE_BYTES = 4 * 1024 * 1024
-"""Given up when the disk is full, so that the journal can go on."""
 MEASURE_EVERY_S = 60.0
+DISK_AGAIN_S = 10.0
+"""How long after the disk refused it is tried again."""
 LONGEST_NAP_S = 1.0
+WRITTEN = {EntryKind.ORDER_ACCEPTED: Point.ORDER_KEPT, EntryKind.TRUST_ACCEPTED: Point.TRUST_KEPT,
+           EntryKind.COMMAND: Point.COMMAND_KEPT, EntryKind.PLAY_START: Point.START_WRITTEN,
+           EntryKind.PLAY_END: Point.END_WRITTEN, EntryKind.PLAY_MISSED: Point.END_WRITTEN}
+"""The crash point behind the commit of an entry of this kind."""
 
 
 def firmware() -> str:
@@ -81,27 +85,37 @@ class Runner:
     """One pole, from `run` to `stop`."""
 
     def __init__(self, config: NodeConfig, data: Path, player: Player, amplifier: Amplifier,
-                 client: httpx2.Client, clock: Callable[[], Moment] = moment) -> None:
-        self.config, self.data, self._player, self._amplifier = config, data, player, amplifier
-        self._client, self._clock = client, clock
+                 client: httpx2.Client, clock: Callable[[], Moment] = moment, reach: Reach = pass_by) -> None:
+        self.config, self.data, self._client, self._clock, self._reach = config, data, client, clock, reach
         self._log = structlog.get_logger("node").bind(node=config.node)
         self._key = keys.private_from_base64(config.private_key)
         self._inbox: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
-        self._store = Store(data / "recordings")
-        self._journal = Journal.open(data / "node.db")
+        self._store = Store(data / "recordings", reach)
+        self._stage = Stage(player, amplifier, self._store, self._inbox.put, reach)
+        self._ledger = Ledger(data, reach)
+        self._is_damaged = False
+        self._disk_trouble: str | None = None
+        self._disk_due = 0.0
         self._cache = Cache(self._store, client, self._inbox.put, config.cache_floor_mb * 1024 * 1024)
         self._connection: Connection | None = None
         self._topics: tuple[str, ...] = ()
         self._measured = 0.0
-        who = Identity(config.site, config.node, config.place_path, firmware(), config.has_rtc)
-        self.state: State = agent.begin(who, pinned_trust(config))
+        self.state: State = self._unborn()
 
     def run(self) -> None:
         """Live until `stop`."""
+        self.wake()
         self._open()
         while self._turn_safely():
             pass
         self._close()
+
+    def wake(self) -> None:
+        """Begin from what is on the disk."""
+        self._ledger.hold_reserve()
+        journal = self._ledger.journal
+        self.take(Boot(uuid.uuid4().hex[:16], machine_boot(), journal.mark(), journal.kept(),
+                       tuple(self._store.scan()), journal.broken))
 
     def stop(self) -> None:
         """End `run`; may be called from a signal handler or another thread."""
@@ -109,14 +123,15 @@ class Runner:
 
     def entries(self) -> list[Entry]:
         """The whole journal on the disk."""
-        return self._journal.entries(limit=1_000_000)
+        return self._ledger.journal.entries(limit=1_000_000)
 
     def take(self, happened: Input) -> None:
         """One step: new state and journal durable first, then the effects."""
         state, effects = agent.step(self.state, happened, self._clock())
         durable = [one for one in effects if isinstance(one, Write | Keep)]
         if durable:
-            self._commit(durable)
+            self._ledger.commit(durable, self.state.link.receipted)
+            self._note_written(durable)
         self.state = state
         for one in durable:
             if isinstance(one, Write):
@@ -125,11 +140,18 @@ class Runner:
             if not isinstance(effect, Write | Keep):
                 self._perform(effect)
 
+    def _unborn(self) -> State:
+        config = self.config
+        who = Identity(config.site, config.node, config.place_path, firmware(), config.has_rtc)
+        return agent.begin(who, pinned_trust(config))
+
+    def _note_written(self, durable: list[Write | Keep]) -> None:
+        for one in durable:
+            if isinstance(one, Write) and (point := WRITTEN.get(EntryKind(one.entry.kind))) is not None:
+                self._reach(point)
+
     def _open(self) -> None:
-        self._reserve()
-        self.take(Boot(uuid.uuid4().hex[:16], machine_boot(), self._journal.mark(), self._journal.kept(),
-                       tuple(self._store.scan()), self._journal.broken))
-        self._player.start(self._inbox.put)
+        self._stage.player.start(self._inbox.put)
         self._cache.start()
         self._connection = self._connect()
         self._connection.start()
@@ -158,11 +180,14 @@ class Runner:
             return self._turn()
         except Exception as error:  # noqa: BLE001 - the node's main loop goes on whatever happens
             self._log.exception("main_loop")
+            self._is_damaged = isinstance(error, sqlite3.DatabaseError) and is_damage(error)
             self._inbox.put(Trouble("main_loop", repr(error)))
             time.sleep(0.2)
             return True
 
     def _turn(self) -> bool:
+        if self._is_damaged:
+            self._wake_again()
         try:
             happened = self._inbox.get(timeout=max(0.001, min(LONGEST_NAP_S, agent.wake_in(self.state, self._clock()))))
         except queue.Empty:
@@ -172,30 +197,35 @@ class Runner:
         if isinstance(happened, CueStarted | CueEnded):
             self._log.info("heard", report=repr(happened), mono=round(monotonic(), 3))
         self.take(happened)
+        self._mind_disk()
         if monotonic() - self._measured > MEASURE_EVERY_S:
             self._measured = monotonic()
             self.take(Measured(measure(self.data)))
         return True
 
-    def _commit(self, durable: list[Write | Keep]) -> None:
-        try:
-            self._journal.commit(durable)
-        except sqlite3.OperationalError:
-            if not self._give_up_reserve():
-                raise
-            self._journal.commit(durable)
-            self._inbox.put(Trouble("disk", "the disk is full: the reserve is in use"))
+    def _wake_again(self) -> None:
+        """The journal is damaged: silence, and a new beginning from the copy of what was kept."""
+        for one in self.state.cues:
+            self._stage.player.silence(one.cue.id, self._clock().mono)
+        self._ledger.reopen()
+        self._is_damaged, connected = False, self.state.link.up
+        self.state = self._unborn()
+        self.wake()
+        if connected:
+            self.take(Connected())
 
-    def _reserve(self) -> None:
-        reserve = self.data / "reserve"
-        if not reserve.exists() and self._store.free_bytes() > 2 * RESERVE_BYTES:
-            reserve.write_bytes(bytes(RESERVE_BYTES))
-
-    def _give_up_reserve(self) -> bool:
-        reserve = self.data / "reserve"
-        held = reserve.exists()
-        reserve.unlink(missing_ok=True)
-        return held
+    def _mind_disk(self) -> None:
+        """Try again what the disk refused, and let people know that it does, or no longer does."""
+        mono = self._clock().mono
+        if mono >= self._disk_due and (self._ledger.trouble or self._ledger.reserve_used):
+            self._disk_due = mono + DISK_AGAIN_S
+            self._ledger.retry(self.state.link.receipted)
+        trouble = self._ledger.trouble
+        if trouble is None and self._ledger.reserve_used:
+            trouble = "the disk is full: the reserve is in use"
+        if trouble != self._disk_trouble:
+            self._disk_trouble = trouble
+            self._inbox.put(Trouble("disk", trouble) if trouble else Trouble("disk_recovered", "all is on the disk"))
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -203,8 +233,8 @@ class Runner:
                 self._publish(topic, payload)
             case UploadJournal(after):
                 self._upload(after)
-            case PruneJournal(through, before):
-                self._journal.prune(through, before)
+            case PruneJournal(through, before, most):
+                self._ledger.journal.prune(through, before, most)
             case Fetch():
                 self._cache.want(effect)
             case Remove(sha256):
@@ -215,43 +245,8 @@ class Runner:
                 self._aside(lambda: self._inbox.put(SelfTested(command, self_test(self.data))))
             case Subscribe(topics):
                 self._subscribe(topics)
-            case _:
-                self._sound(effect)
-
-    def _sound(self, effect: Effect) -> None:
-        self._log.info("sound", effect=repr(effect))
-        match effect:
-            case Prepare(cue):
-                self._cue(cue, None)
-            case Play(cue, at):
-                self._cue(cue, at)
-            case Silence(cue_id, at):
-                self._player.silence(cue_id, at)
-            case SetVolume(cue_id, percent):
-                self._player.set_volume(cue_id, percent)
-            case SwitchAmplifier(on):
-                self._switch(on)
-
-    def _cue(self, cue: Cue, at: float | None) -> None:
-        """Prepare, or play at `at`. The bytes are hashed once more before their decoder is opened."""
-        path = self._store.path(cue.recording)
-        try:
-            if at is not None:
-                self._player.play(cue, path, at)
-                if (late_s := monotonic() - at) > 0:
-                    self._log.warning("late_cue", broadcast=cue.broadcast, late_ms=round(late_s * 1000))
-            elif self._store.is_whole(cue.recording):
-                self._player.prepare(cue, path)
-            else:
-                self._inbox.put(Spoiled(cue.recording, "found before playing"))
-        except (OSError, NoDecoder) as error:
-            self._inbox.put(CueEnded(cue.id, None, 0, 0.0, 0.0, False, f"{type(error).__name__}: {error}"))
-
-    def _switch(self, on: bool) -> None:
-        try:
-            self._amplifier.switch(on)
-        except OSError as error:
-            self._inbox.put(Trouble("amplifier", str(error)))
+            case Prepare() | Play() | Silence() | SetVolume() | SwitchAmplifier():
+                self._stage.perform(effect)
 
     def _publish(self, topic: str, payload: bytes) -> None:
         if self._connection is None:
@@ -262,7 +257,7 @@ class Runner:
             self._log.debug("unsent", topic=topic, error=repr(error))
 
     def _upload(self, after: int) -> None:
-        batch = self._journal.batch(self.config.node, self._key, after)
+        batch = self._ledger.journal.batch(self.config.node, self._key, after)
         if batch is not None:
             self._publish(of_node(self.config.site, self.config.node, Up.JOURNAL), batch)
 
@@ -284,7 +279,7 @@ class Runner:
         self._publish(of_node(self.config.site, self.config.node, Up.PRESENCE), goodbye)
         if self._connection is not None:
             self._connection.stop()
-        self._player.close()
-        self._switch(False)
+        self._stage.player.close()
+        self._stage.switch(False)
         self._cache.close()
-        self._journal.close()
+        self._ledger.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from firmware_bridge.contract import envelope as dsse
 from firmware_bridge.contract import strictjson
 from firmware_bridge.contract.envelope import Envelope
+from firmware_bridge.node.crashpoints import Point, Reach, pass_by
 from firmware_bridge.node.inputs import OnDisk
 
 MAX_STATEMENTS_BYTES = 256 * 1024
@@ -17,8 +18,8 @@ MAX_STATEMENTS_BYTES = 256 * 1024
 class Store:
     """The directory of recordings."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, reach: Reach = pass_by) -> None:
+        self.directory, self._reach = directory, reach
         directory.mkdir(parents=True, exist_ok=True)
 
     def path(self, sha256: str) -> Path:
@@ -69,7 +70,9 @@ class Store:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
+        self._reach(Point.STATEMENTS_WRITTEN)
         fresh.replace(beside)
+        self._reach(Point.STATEMENTS_STORED)
 
     def admit(self, sha256: str) -> bool:
         """Make the part the recording, durably, if its hash is right; else delete it."""
@@ -80,13 +83,16 @@ class Store:
         if found != sha256:
             self.drop_part(sha256)
             return False
+        self._reach(Point.PART_SYNCED)
         part.replace(self.path(sha256))
+        self._reach(Point.PART_RENAMED)
         directory = os.open(self.directory, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
         self.drop_part(sha256)
+        self._reach(Point.PART_ADMITTED)
         return True
 
     def drop_part(self, sha256: str) -> None:
@@ -97,6 +103,7 @@ class Store:
     def remove(self, sha256: str) -> None:
         """Delete the recording and all beside it."""
         self.path(sha256).unlink(missing_ok=True)
+        self._reach(Point.REMOVED_HALF)
         self._statements_path(sha256).unlink(missing_ok=True)
         self.drop_part(sha256)
 

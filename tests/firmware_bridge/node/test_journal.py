@@ -102,11 +102,13 @@ def test_a_damaged_page_is_found(tmp_path: Path) -> None:
 
 def test_pruning_keeps_what_is_young_or_not_receipted_and_the_chain(tmp_path: Path) -> None:
     journal = open_with(tmp_path / "node.db", 10)
-    journal.prune(4, NOON + timedelta(days=1))
+    journal.prune(4, NOON + timedelta(days=1), most=100)
     assert [one.seq for one in journal.entries()] == list(range(5, 11))
-    journal.prune(10, NOON)
+    journal.prune(10, NOON, most=100)
     assert len(journal.entries()) == 6
-    journal.prune(10, NOON + timedelta(days=1))
+    journal.prune(7, NOON, most=4)
+    assert [one.seq for one in journal.entries()] == list(range(7, 11))
+    journal.prune(10, NOON + timedelta(days=1), most=100)
     assert [one.seq for one in journal.entries()] == [10]
     journal.commit([entry(11)])
     assert journal.mark().last == 11

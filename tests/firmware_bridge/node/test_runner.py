@@ -115,16 +115,22 @@ def test_a_full_disk_uses_the_reserve_and_the_node_goes_on(tmp_path: Path, monke
     with serving(Depot()) as depot, open_client(depot.url, "token") as client:
         runner = Runner(config(depot.url, 9, commune), tmp_path / "data", Desk(NullSink()), NullAmplifier(), client,
                         synchronised)
-        runner._reserve()
-        commit, failures = runner._journal.commit, [sqlite3.OperationalError("database or disk is full")]
+        runner._ledger.hold_reserve()
+        commit, failures = runner._ledger.journal.commit, [disk_is_full()]
 
         def failing(writes: Sequence[Write | Keep]) -> None:
             if failures:
                 raise failures.pop()
             commit(writes)
 
-        monkeypatch.setattr(runner._journal, "commit", failing)
-        runner.take(Boot("b", "m", runner._journal.mark()))
+        monkeypatch.setattr(runner._ledger.journal, "commit", failing)
+        runner.take(Boot("b", "m", runner._ledger.journal.mark()))
         assert runner.entries()[0].kind == "boot"
         assert not (tmp_path / "data" / "reserve").exists()
-        runner._journal.close()
+        runner._ledger.close()
+
+
+def disk_is_full() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    return error
