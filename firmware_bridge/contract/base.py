@@ -35,6 +35,8 @@ Instant = Annotated[
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PublicKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
+ApproverKey = Annotated[str, Field(pattern=r"^([A-Za-z0-9+/]{43}|[A-Za-z0-9+/]{87})=$")]
+"""A public key, or a passkey's point on P-256."""
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 Version = Annotated[int, Field(ge=0, le=2**53)]
 Millis = Annotated[int, Field(ge=0, le=24 * 3600 * 1000)]

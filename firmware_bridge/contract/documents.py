@@ -9,15 +9,29 @@ from typing import Annotated, ClassVar, Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field
 
-from firmware_bridge.contract.base import Id, Instant, Language, Millis, Payload, PublicKey, Sha256, Version
+from firmware_bridge.contract.base import (
+    ApproverKey,
+    Id,
+    Instant,
+    Language,
+    Millis,
+    Payload,
+    PublicKey,
+    Sha256,
+    Version,
+)
 from firmware_bridge.contract.envelope import Envelope, sign
+from firmware_bridge.contract.passkeys import KeyKind, Passkey
 
 _TYPE = "application/vnd.loudspeaker.{}+json"
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 """Wall time in the place's zone, `05:30`; `24:00` closes a day."""
 
 
+ED25519_LETTERS = 44
 OwnerCount = Annotated[int, Field(ge=1, le=5)]
+Kind = Annotated[str, Field(min_length=1, max_length=64)]
+"""What a recording is about: news, notice, electioneering …"""
 
 
 class AirClass(IntEnum):
@@ -62,10 +76,12 @@ class TrustRoot(Document):
     place_authorities: tuple[PlaceAuthority, ...]
     owners_needed: tuple[OwnerCount, OwnerCount, OwnerCount] = (1, 1, 1)
     """Distinct approvers that a recording needs, by class: ordinary, priority, emergency."""
+    owners_needed_by_kind: Annotated[dict[Kind, OwnerCount], Field(max_length=32)] = {}
+    """Distinct approvers that a kind of recording needs, such as electioneering; the larger of both holds."""
 
-    def owners_for(self, air_class: AirClass) -> int:
-        """How many distinct approvers must have signed a recording of `air_class`."""
-        return self.owners_needed[air_class]
+    def owners_for(self, air_class: AirClass, kind: str = "") -> int:
+        """How many distinct approvers must have signed a recording of `air_class` and `kind`."""
+        return max(self.owners_needed[air_class], self.owners_needed_by_kind.get(kind, 1))
 
 
 class Approver(Payload):
@@ -74,9 +90,24 @@ class Approver(Payload):
     owner: Id
     name: str
     place: Id
-    public_key: PublicKey
+    public_key: ApproverKey
+    kind: str = KeyKind.ED25519
+    """A `KeyKind`. Keys of kinds that a reader does not know never count."""
+    relying_party: Annotated[str, Field(max_length=253)] | None = None
+    """Of a passkey: the domain that it belongs to."""
+    origin: Annotated[str, Field(max_length=300)] | None = None
+    """Of a passkey: scheme, host and port of the only pages that it may sign on."""
     valid_from: Instant
     valid_until: Instant
+
+    @property
+    def verifier(self) -> str | Passkey | None:
+        """What its signatures are checked with; None for a kind that is not known, or a passkey bound to nothing."""
+        if self.kind == KeyKind.ED25519:
+            return self.public_key if len(self.public_key) == ED25519_LETTERS else None
+        if self.kind not in set(KeyKind) or self.relying_party is None or self.origin is None:
+            return None
+        return Passkey(KeyKind(self.kind), self.public_key, self.relying_party, self.origin)
 
 
 class ApproverList(Document):
@@ -182,6 +213,22 @@ class StandingStop(Payload):
     active: bool = False
 
 
+class FetchHours(Payload):
+    """Wall-time hours in which a node may fetch recordings; may run over midnight."""
+
+    start: Clock
+    end: Clock
+
+
+class Delivery(Payload):
+    """What a node's link may be used for. Emergencies, and what airs before the next chance, pass over it."""
+
+    bytes_a_day: Annotated[int, Field(ge=0, le=2**40)] | None = None
+    """Bytes of recordings on one day of the place; absent: no limit."""
+    hours: tuple[FetchHours, ...] = ()
+    """Empty: at any time."""
+
+
 class RunningOrder(Document):
     """What one node airs in the coming days. Signed by the server key; newer (epoch, version) replaces the whole."""
 
@@ -204,6 +251,7 @@ class RunningOrder(Document):
     """Emergency recordings to hold ready for `play_now`."""
     standing_stop: StandingStop = StandingStop()
     revoked: tuple[Sha256, ...] = ()
+    delivery: Delivery = Delivery()
 
 
 class CommandKind(StrEnum):
@@ -272,9 +320,45 @@ class RollCall(Document):
     window_s: Annotated[int, Field(ge=5, le=300)]
 
 
+class ChainHead(Payload):
+    """The end of a hash chain."""
+
+    seq: Version
+    hash: Sha256
+
+
+class TreeHead(Document):
+    """How the server's public log of signed documents stands. Signed by the server key; nodes carry the highest."""
+
+    TYPE = _TYPE.format("tree-head")
+    site: Id
+    size: Version
+    """Entries in the log."""
+    root: Sha256
+    """Hash of the Merkle tree over them (RFC 6962)."""
+    issued: Instant
+    audit: ChainHead | None = None
+    """The end of the server's audit log at that moment."""
+
+
+class LogUpdate(Payload):
+    """A newer head, with the proof that its log goes on from the one that the node carries."""
+
+    head: dict[str, object]
+    """`TreeHead` in its envelope."""
+    since: Version = 0
+    """Size of the head that the proof begins at."""
+    proof: Annotated[tuple[Sha256, ...], Field(max_length=64)] = ()
+    """Consistency proof (RFC 6962, 2.1.2) from `since` to the head's size; empty from 0 and from the same size."""
+
+
 class TrustBundle(Payload):
     """What travels on a node's `trust` topic: each part is an envelope of its own (DSSE, as JSON object)."""
 
     root: dict[str, object]
+    """The newest."""
+    roots: tuple[dict[str, object], ...] = ()
+    """Those before it that the node may not have seen, oldest first: it walks them one by one."""
     approvers: dict[str, object] | None = None
     policies: tuple[dict[str, object], ...] = ()
+    log: LogUpdate | None = None

@@ -1,4 +1,4 @@
-"""DSSE envelopes: a signature over the exact bytes, the payload's type inside the signature (DSSE v1, Ed25519 only).
+"""DSSE envelopes: a signature over the exact bytes, the payload's type inside it (DSSE v1; Ed25519 and passkeys).
 
 Everything about the envelope is checked before a byte of the payload is parsed.
 """
@@ -11,7 +11,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from firmware_bridge.contract import keys, strictjson
+from firmware_bridge.contract import keys, passkeys, strictjson
+from firmware_bridge.contract.passkeys import Passkey
 
 MAX_ENVELOPE_BYTES = 4 * 1024 * 1024
 MAX_SIGNATURES = 8
@@ -23,7 +24,7 @@ class MalformedEnvelope(ValueError):
 
 @dataclass(frozen=True)
 class Signature:
-    """One signature: the signer's key id (hex SHA-256 of the public key) and 64 bytes."""
+    """One signature: the signer's key id (hex SHA-256 of the public key) and 64 bytes, or a passkey's assertion."""
 
     key_id: str
     value: bytes
@@ -51,13 +52,11 @@ def sign(payload_type: str, payload: bytes, *signers: Ed25519PrivateKey) -> Enve
         Signature(keys.key_id(keys.public_to_base64(key)), key.sign(message)) for key in signers))
 
 
-def good_signers(envelope: Envelope, public_keys: Mapping[str, str]) -> frozenset[str]:
-    """Key ids whose signatures hold, among `public_keys` (key id → base64 public key)."""
+def good_signers(envelope: Envelope, public_keys: Mapping[str, str | Passkey]) -> frozenset[str]:
+    """Key ids whose signatures hold, among `public_keys` (key id → base64 Ed25519 public key, or passkey)."""
     message = signed_bytes(envelope.payload_type, envelope.payload)
-    return frozenset(
-        one.key_id for one in envelope.signatures
-        if one.key_id in public_keys and keys.key_id(public_keys[one.key_id]) == one.key_id
-        and keys.is_good(public_keys[one.key_id], one.value, message))
+    return frozenset(one.key_id for one in envelope.signatures
+                     if one.key_id in public_keys and _is_good(one, public_keys[one.key_id], message))
 
 
 def encode(envelope: Envelope) -> bytes:
@@ -98,12 +97,19 @@ def from_dict(value: Any) -> Envelope:
     return Envelope(kind, _base64(value["payload"]), read)
 
 
+def _is_good(signature: Signature, key: str | Passkey, message: bytes) -> bool:
+    if isinstance(key, Passkey):
+        return (keys.key_id(key.public_key) == signature.key_id
+                and passkeys.is_good(key, signature.value, message))
+    return keys.key_id(key) == signature.key_id and keys.is_good(key, signature.value, message)
+
+
 def _signature(value: Any) -> Signature:
     if not isinstance(value, dict) or set(value) != {"keyid", "sig"} or not isinstance(value["keyid"], str):
         raise MalformedEnvelope("a signature has exactly keyid and sig")
     signature = _base64(value["sig"])
-    if len(signature) != 64 or len(value["keyid"]) != 64:
-        raise MalformedEnvelope("a signature has 64 bytes and its key id 64 hex digits")
+    if not passkeys.has_possible_length(signature) or len(value["keyid"]) != 64:
+        raise MalformedEnvelope("a signature has 64 bytes, or is a passkey's assertion; its key id has 64 hex digits")
     return Signature(value["keyid"], signature)
 
 

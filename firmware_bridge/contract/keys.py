@@ -1,4 +1,7 @@
-"""Ed25519 keys as the protocol writes them: raw 32 bytes in base64, named by the SHA-256 of the public half."""
+"""Keys as the protocol writes them, in base64, named by the SHA-256 of the public half.
+
+Ed25519: raw 32 bytes. ES256 (passkeys alone): the uncompressed point on P-256, 65 bytes, 04 ‖ x ‖ y.
+"""
 
 import base64
 import binascii
@@ -6,6 +9,8 @@ import hashlib
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+POINT_BYTES = 65
 
 
 def new_key() -> Ed25519PrivateKey:
@@ -30,8 +35,8 @@ def public_to_base64(key: Ed25519PrivateKey | Ed25519PublicKey) -> str:
 
 
 def key_id(public_key: str) -> str:
-    """Lower-case hex SHA-256 of the raw public key given in base64. Raises ValueError."""
-    return hashlib.sha256(_decode(public_key, 32)).hexdigest()
+    """Lower-case hex SHA-256 of the raw public key (32 bytes, or 65 of a point) given in base64. Raises ValueError."""
+    return hashlib.sha256(_decode(public_key, 32, POINT_BYTES)).hexdigest()
 
 
 def is_good(public_key: str, signature: bytes, message: bytes) -> bool:
@@ -43,11 +48,11 @@ def is_good(public_key: str, signature: bytes, message: bytes) -> bool:
     return True
 
 
-def _decode(text: str, length: int) -> bytes:
+def _decode(text: str, *lengths: int) -> bytes:
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ValueError("not base64") from error
-    if len(raw) != length or base64.b64encode(raw).decode() != text:
-        raise ValueError(f"not the canonical base64 of {length} bytes")
+    if len(raw) not in lengths or base64.b64encode(raw).decode() != text:
+        raise ValueError(f"not the canonical base64 of {' or '.join(map(str, lengths))} bytes")
     return raw

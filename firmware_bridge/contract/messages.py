@@ -29,6 +29,13 @@ class TimeState(StrEnum):
     UNTRUSTED = "untrusted"
 
 
+class LogHead(Payload):
+    """How far a log had come: its entries, and the Merkle root over them."""
+
+    size: Version
+    root: Sha256
+
+
 class Held(Payload):
     """What the node holds on its disk, for the server to compare with what is wanted."""
 
@@ -40,6 +47,8 @@ class Held(Payload):
     """Digest of the held policies, see `policies_digest`."""
     stop: Version = 0
     """Generation of the standing stop obeyed."""
+    log: LogHead | None = None
+    """Of the highest head of the server's public log that the node carries; said in the hello."""
 
 
 class Hello(Payload):

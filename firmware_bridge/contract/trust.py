@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
+from firmware_bridge.contract import merkle
 from firmware_bridge.contract.base import MalformedPayload
 from firmware_bridge.contract.documents import (
     AirClass,
@@ -23,6 +24,7 @@ from firmware_bridge.contract.documents import (
     RollCall,
     RunningOrder,
     TimeAnswer,
+    TreeHead,
     TrustRoot,
 )
 from firmware_bridge.contract.envelope import Envelope, good_signers
@@ -47,6 +49,7 @@ class Reason(StrEnum):
     OWN_APPROVAL = "own_approval"
     TOO_FEW_OWNERS = "too_few_owners"
     OLDER_VERSION = "older_version"
+    VERSION_GAP = "version_gap"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
     ALTERED = "altered"
@@ -63,6 +66,8 @@ class Reason(StrEnum):
     RETAINED = "retained"
     CLOCK = "clock"
     STOPPED = "stopped"
+    LOG_FORKED = "log_forked"
+    LOG_SHRUNK = "log_shrunk"
 
 
 class Refused(Exception):
@@ -81,6 +86,8 @@ class Trust:
     root: TrustRoot
     approvers: ApproverList | None = None
     policies: dict[str, Policy] = field(default_factory=dict)
+    listed_from: str | None = None
+    """The place whose authority signed the approver list: it counts there and below. None: the whole site."""
 
     @property
     def site(self) -> str:
@@ -88,29 +95,54 @@ class Trust:
         return self.root.site
 
 
-def read_root(envelope: Envelope, held: TrustRoot, now: datetime) -> TrustRoot:
-    """A newer root: signed by the thresholds of the held root and of itself. Raises Refused."""
+def read_root(envelope: Envelope, held: TrustRoot, now: datetime | None) -> TrustRoot:
+    """The held root or the one after it: signed by the thresholds of the held root and of itself. Raises Refused.
+
+    `now` is None where no clock may judge it: in a chain of roots only the last can be too old, and a root of a new key
+    epoch is believed whatever a clock says that the old server key may have set.
+    """
     root = _read(envelope, TrustRoot)
     _same_site(root.site, held.site)
     if root.version < held.version:
         raise Refused(Reason.OLDER_VERSION, f"{root.version} < {held.version}")
+    if root.version > held.version + 1:
+        raise Refused(Reason.VERSION_GAP, f"{root.version} does not follow {held.version}")
+    if root.key_epoch < held.key_epoch:
+        raise Refused(Reason.OLDER_VERSION, f"key epoch {root.key_epoch} < {held.key_epoch}")
     for judge in (held, root):
         keys = {key_id(key): key for key in judge.root_keys}
         if len(good_signers(envelope, keys)) < judge.root_threshold:
             raise Refused(Reason.BAD_SIGNATURE, f"root version {root.version} lacks signatures of {judge.version}")
-    _not_expired(root.expires, now)
+    if now is not None and root.key_epoch == held.key_epoch:
+        _not_expired(root.expires, now)
     return root
 
 
+def listed_from(envelope: Envelope, root: TrustRoot) -> str | None:
+    """The place whose authority signed this approver list; None where it is that of the whole site. Raises Refused."""
+    authorities = {key_id(one.public_key): one for one in root.place_authorities}
+    good = good_signers(envelope, {known: one.public_key for known, one in authorities.items()})
+    if not good:
+        raise Refused(_why_unsigned(envelope, authorities), "no place authority signed the approver list")
+    places = [authorities[one].place for one in good]
+    return None if root.site in places else places[0]
+
+
 def read_approvers(envelope: Envelope, trust: Trust, now: datetime) -> ApproverList:
-    """A newer approver list, signed by a place authority of the root. Raises Refused."""
+    """A newer approver list, signed by a place authority of the root. Raises Refused.
+
+    What was revoked stays so. For which place it counts tells `listed_from`.
+    """
     listed = _read(envelope, ApproverList)
     _same_site(listed.site, trust.site)
-    authorities = {key_id(one.public_key): one.public_key for one in trust.root.place_authorities}
-    if not good_signers(envelope, authorities):
-        raise Refused(_why_unsigned(envelope, authorities), "no place authority signed the approver list")
-    if trust.approvers is not None and listed.version < trust.approvers.version:
-        raise Refused(Reason.OLDER_VERSION, f"{listed.version} < {trust.approvers.version}")
+    listed_from(envelope, trust.root)
+    held = trust.approvers
+    if held is not None and listed.version < held.version:
+        raise Refused(Reason.OLDER_VERSION, f"{listed.version} < {held.version}")
+    if held is not None and not set(held.revoked) <= set(listed.revoked):
+        raise Refused(Reason.REVOKED, "a revoked key is not revoked any more")
+    if listed.issued > now + AHEAD:
+        raise Refused(Reason.NOT_YET_VALID, str(listed.issued))
     if len({one.public_key for one in listed.approvers}) != len(listed.approvers):
         raise Refused(Reason.MALFORMED, "one public key is listed twice")
     _not_expired(listed.expires, now)
@@ -144,13 +176,16 @@ def read_recording(envelope: Envelope, trust: Trust, place_path: Iterable[str], 
     _same_site(statement.site, trust.site)
     if statement.place not in path:
         raise Refused(Reason.WRONG_PLACE, statement.place)
+    if statement.second_listener == statement.author:
+        raise Refused(Reason.OWN_APPROVAL, "the author is no second listener")
     above = path[:path.index(statement.place) + 1]
     owners = {one.owner for one in _signers(envelope, trust, above, now)}
+    owners.discard(statement.second_listener or "")  # who vouches for what it says is not who decides that it airs
     if statement.author in owners:
         owners.discard(statement.author)
         if not owners:
             raise Refused(Reason.OWN_APPROVAL, statement.author)
-    needed = trust.root.owners_for(statement.air_class)
+    needed = trust.root.owners_for(statement.air_class, statement.kind)
     if len(owners) < needed:
         raise Refused(Reason.TOO_FEW_OWNERS, f"{len(owners)} of {needed}")
     if now < statement.valid_from:
@@ -207,6 +242,20 @@ def read_roll_call(envelope: Envelope, trust: Trust) -> RollCall:
     return _from_server(envelope, RollCall, trust)
 
 
+def read_tree_head(envelope: Envelope, trust: Trust, held: tuple[int, bytes], proof: Iterable[bytes]) -> TreeHead:
+    """A head of the server's log that goes on from `held` (size, root) by `proof`, which begins there. Raises Refused.
+
+    LOG_SHRUNK: fewer entries than held. LOG_FORKED: not the same log, or a proof that does not show it.
+    """
+    head = _from_server(envelope, TreeHead, trust)
+    size, root = held
+    if head.size < size:
+        raise Refused(Reason.LOG_SHRUNK, f"{head.size} entries, {size} were held")
+    if not merkle.goes_on(size, root, head.size, bytes.fromhex(head.root), tuple(proof)):
+        raise Refused(Reason.LOG_FORKED, f"{head.size} under {head.root} does not go on from {size} under {root.hex()}")
+    return head
+
+
 def _from_server(envelope: Envelope, kind: type[D], trust: Trust) -> D:
     document = _read(envelope, kind)
     _same_site(getattr(document, "site", ""), trust.site)
@@ -221,19 +270,27 @@ def _signers(envelope: Envelope, trust: Trust, places: tuple[str, ...], now: dat
     if trust.approvers is None:
         raise Refused(Reason.FOREIGN_KEY, "no approver list is held")
     listed = {key_id(one.public_key): one for one in trust.approvers.approvers}
-    good = good_signers(envelope, {known: one.public_key for known, one in listed.items()})
+    good = good_signers(envelope, {known: key for known, one in listed.items() if (key := one.verifier) is not None})
     if not good:
         raise Refused(_why_unsigned(envelope, listed), "no listed approver signed")
     unrevoked = [listed[one] for one in good if one not in trust.approvers.revoked]
     if not unrevoked:
         raise Refused(Reason.REVOKED, "the approver's key is revoked")
-    here = [one for one in unrevoked if one.place in places]
+    counted = _counted(trust, places)
+    here = [one for one in unrevoked if one.place in counted]
     if not here:
         raise Refused(Reason.WRONG_PLACE, "the approver's key does not count at this place")
     valid = [one for one in here if one.valid_from <= now < one.valid_until]
     if not valid:
         raise Refused(Reason.EXPIRED, "the approver's key is out of its validity")
     return valid
+
+
+def _counted(trust: Trust, places: tuple[str, ...]) -> tuple[str, ...]:
+    """Of `places` (top first) those that the list's authority may list approvers for."""
+    if trust.listed_from is None:
+        return places
+    return places[places.index(trust.listed_from):] if trust.listed_from in places else ()
 
 
 def _read(envelope: Envelope, kind: type[D]) -> D:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel, UniqueConstraint
 
+from firmware_bridge.contract.passkeys import KeyKind
 from loudspeaker.database import JsonColumn, UtcDateTime, new_id
 
 
@@ -15,6 +16,13 @@ class SigningKey(SQLModel, table=True):
     id: str = Field(primary_key=True)
     user_id: str = Field(foreign_key="user_account.id", index=True)
     public_key: str = Field(unique=True)
+    kind: str = KeyKind.ED25519
+    relying_party: str | None = None
+    """Of a passkey: the domain that it belongs to."""
+    origin: str | None = None
+    """Of a passkey: scheme, host and port of the pages that may use it."""
+    credential_id: str | None = None
+    """Of a passkey: how the browser finds it again (base64url)."""
     sealed: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     """None when the owner keeps a key file."""
     made_at: datetime = Field(sa_type=UtcDateTime)
@@ -38,6 +46,17 @@ class Heard(SQLModel, table=True):
     """When the sound was first opened: no more can have been heard than has passed since."""
     updated_at: datetime = Field(sa_type=UtcDateTime)
     complete_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class SecondHearing(SQLModel, table=True):
+    """Somebody who speaks the recording's language has heard it whole and says what it says."""
+
+    __tablename__ = "second_hearing"
+    recording_id: str = Field(foreign_key="recording.id", primary_key=True)
+    user_id: str = Field(foreign_key="user_account.id")
+    says: str
+    """In Vietnamese, for the approvers who do not speak the language."""
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Approval(SQLModel, table=True):

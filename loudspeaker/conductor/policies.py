@@ -51,5 +51,5 @@ def sign_policy(session: Session, house: House, actor: Actor, place_id: str, sig
 
 def _owners(envelope: Envelope, held: Trust) -> set[str]:
     listed = {key_id(one.public_key): one for one in held.approvers.approvers} if held.approvers else {}
-    good = good_signers(envelope, {known: one.public_key for known, one in listed.items()})
+    good = good_signers(envelope, {known: key for known, one in listed.items() if (key := one.verifier) is not None})
     return {listed[one].owner for one in good}

@@ -5,7 +5,9 @@ from enum import StrEnum
 
 from sqlmodel import Field, SQLModel, UniqueConstraint
 
-from loudspeaker.database import UtcDateTime, new_id
+from loudspeaker.database import JsonColumn, UtcDateTime, new_id
+
+VIETNAMESE = "vi"
 
 
 class Role(StrEnum):
@@ -30,6 +32,9 @@ class User(SQLModel, table=True):
     phone: str = ""
     password_hash: str | None = None
     language: str = "vi"
+    """Of the interface."""
+    languages: list[str] = Field(default_factory=lambda: [VIETNAMESE], sa_type=JsonColumn)
+    """ISO 639 codes of those that the person understands by ear."""
     active: bool = True
     created_at: datetime = Field(sa_type=UtcDateTime)
     password_changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

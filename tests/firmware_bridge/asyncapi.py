@@ -28,7 +28,8 @@ PAYLOADS: dict[Up | Down | ToGroup, type[BaseModel]] = {
     Down.BLOCK: blocks.Block,
     ToGroup.ROLL_CALL: documents.RollCall,
 }
-INSIDE = (documents.TrustRoot, documents.ApproverList, documents.Policy, documents.RecordingStatement, messages.Entry)
+INSIDE = (documents.TrustRoot, documents.ApproverList, documents.Policy, documents.RecordingStatement,
+          documents.TreeHead, messages.Entry)
 """What travels inside others, or over HTTPS."""
 
 
