@@ -20,7 +20,9 @@ from loudspeaker.api import errors
 from loudspeaker.api.headers import SecurityHeaders
 from loudspeaker.conductor import jobs
 from loudspeaker.conductor.connecting import connect
+from loudspeaker.conductor.leading import lead, stand_down
 from loudspeaker.conductor.opening import open_house, utc_now
+from loudspeaker.lease.service import OtherServerError
 from loudspeaker.settings import Settings
 from loudspeaker.users.first_run import setup_code
 from loudspeaker.web.assets_manifest import STATIC_FOLDER, PrecompressedFiles, load_assets
@@ -30,7 +32,7 @@ from loudspeaker.web.templating import build_environments
 
 TITLE = "Loudspeaker"
 OPENAPI = "/api/v1/openapi.json"
-FAILURES = (BrokerError, SQLAlchemyError, AudioError, OSError)
+FAILURES = (BrokerError, OtherServerError, SQLAlchemyError, AudioError, OSError)
 """Why a part may not open; kept in `app.state.failure`."""
 
 
@@ -51,6 +53,9 @@ def create_app(settings: Settings, now: Callable[[], datetime] = utc_now, connec
         app.state.house = house = parts.enter_context(open_house(settings, now))
         with house.database.read() as session:
             house.setup_code = setup_code(session)
+        if connected:
+            house.stand_down = stand_down
+            await to_thread.run_sync(parts.enter_context, lead(house))
         parts.callback(house.processing.close)
         await to_thread.run_sync(house.processing.start)
         if connected:
@@ -63,7 +68,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = utc_now, connec
     app.state.environments = build_environments(load_assets(), app.state.translators)
     app.state.say = _say
     errors.install(app, _say, error_page)
-    app.add_middleware(SecurityHeaders, secure=settings.secure_cookies)
+    app.add_middleware(SecurityHeaders, secure=settings.secure)
     for router in (*_routers(api), *_routers(web)):
         app.include_router(router)
     app.mount("/static", PrecompressedFiles(STATIC_FOLDER))

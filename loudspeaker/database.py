@@ -93,6 +93,8 @@ class Database:
         self.url = url
         self.engine = _engine(url)
         self._reader = self.engine.execution_options(loudspeaker_read=True)
+        self.guard: Callable[[Session], None] | None = None
+        """Asked before every commit; what it raises rolls the unit of work back."""
 
     @contextmanager
     def work(self) -> Iterator[Session]:
@@ -103,6 +105,8 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session:
             try:
                 yield session
+                if self.guard is not None:
+                    self.guard(session)
                 session.commit()
             except BaseException:
                 session.rollback()

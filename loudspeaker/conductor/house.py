@@ -39,6 +39,8 @@ class House:
     bridge: Bridge | None = None
     nudge: Callable[[], None] | None = None
     """Set by `conductor.jobs.start`: wakes the conductor."""
+    stand_down: Callable[[], None] = lambda: None
+    """Ends the process in order; called when another server has taken over."""
     setup_code: str | None = None
     """While nobody administers: what the first-run page asks for."""
     broker_login: BrokerUser | None = None

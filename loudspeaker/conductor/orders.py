@@ -30,8 +30,8 @@ KEEP_ENDED = timedelta(minutes=10)
 RENEW = timedelta(days=1)
 """An unchanged order is issued anew this long after it was issued, well before it expires."""
 CHUNK = 500
-CREDIBLE = 1_000_000
-"""A node that claims to hold a version further than this ahead of its order is not believed."""
+CREDIBLE = timedelta(days=1)
+"""A node that claims to hold a version further ahead of the clock than this is not believed."""
 NO_STOP = StandingStop()
 LOCK = 0x6F7264
 
@@ -111,7 +111,9 @@ def build_orders(session: Session, now: datetime, signing: Signing,
                  node_ids: Collection[str] | None = None) -> list[str]:
     """Bring the stored orders of all nodes (or of `node_ids`) up to date; the ids of those that got a new version.
 
-    A node whose content is unchanged keeps its order, unless it is a day old or the node claims a newer one.
+    A node whose content is unchanged keeps its order, unless it is a day old or the node claims a newer one. Versions
+    are the second in which they are made, or the last one and 1 more: a database restored from an older copy never
+    gives a version of the lost time to other content.
     """
     one_writer(session, LOCK)
     material = _Material(session, now, signing.horizon)
@@ -133,11 +135,12 @@ def build_orders(session: Session, now: datetime, signing: Signing,
 def _row(asked: Asked, last: _Last, current_epoch: int, now: datetime, signing: Signing) -> dict[str, object] | None:
     fingerprint = asked.fingerprint
     fresh = last.issued is not None and now - last.issued < RENEW
-    ahead = last.version < last.held[1] <= last.version + CREDIBLE and last.held[0] == current_epoch
+    ahead = last.version < last.held[1] <= (now + CREDIBLE).timestamp() and last.held[0] == current_epoch
     if fingerprint == last.fingerprint and fresh and not ahead and last.epoch == current_epoch:
         return None
     sent = last.version if last.epoch == current_epoch else 0
-    version, expires = (last.held[1] if ahead else sent) + 1, now + signing.horizon
+    version = max((last.held[1] if ahead else sent) + 1, int(now.timestamp()))
+    expires = now + signing.horizon
     document = asked.order(signing.site, current_epoch, version, now, expires)
     return {"node_id": asked.node, "epoch": current_epoch, "version": version, "content_hash": fingerprint,
             "envelope": encode(document.sign(signing.key)), "issued": now, "expires": expires,

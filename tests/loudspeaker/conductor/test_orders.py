@@ -11,7 +11,7 @@ from loudspeaker.approvals.models import Revocation
 from loudspeaker.conductor.orders import Signing, build_orders
 from loudspeaker.database import Database
 from loudspeaker.nodes.models import Node, NodeState
-from loudspeaker.orders.models import Stop
+from loudspeaker.orders.models import Order, Stop
 from loudspeaker.orders.service import order_for
 from loudspeaker.places.models import Place
 from loudspeaker.playbacks.models import Playback
@@ -22,6 +22,8 @@ from tests.loudspeaker.builders import START, a_commune, a_node, a_village, a_zo
 KEY = keys.new_key()
 SIGNING = Signing(SITE, KEY, timedelta(days=8))
 SOON = START + timedelta(hours=1)
+FIRST = int(START.timestamp())
+"""The version of an order made at START."""
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_only_nodes_whose_content_changed_get_a_new_version(database: Database, 
         build_orders(session, START, SIGNING)
         broadcast = a_broadcast(session, commune_of(session, nodes[0]), SOON, nodes[0])
         assert build_orders(session, START, SIGNING) == [nodes[0].id]
-        assert (order(session, nodes[0]).version, order(session, nodes[1]).version) == (2, 1)
+        assert order(session, nodes[0]).version == order(session, nodes[1]).version + 1
         assert [one.id for one in order(session, nodes[0]).broadcasts] == [broadcast.id]
 
 
@@ -82,13 +84,30 @@ def test_a_node_that_holds_more_than_was_sent_gets_a_version_above_it(database: 
     with database.work() as session:
         build_orders(session, START, SIGNING)
         state = session.get_one(NodeState, nodes[0].id)
-        state.held_epoch, state.held_version = 1, 41
+        state.held_epoch, state.held_version = 1, FIRST + 41
         session.flush()
         assert build_orders(session, START, SIGNING) == [nodes[0].id]
-        assert order(session, nodes[0]).version == 42
+        assert order(session, nodes[0]).version == FIRST + 42
         state.held_version = 2**52
         session.flush()
         assert build_orders(session, START, SIGNING) == []
+
+
+def test_a_version_is_never_given_twice_even_from_an_older_copy_of_the_database(
+        database: Database, nodes: list[Node]) -> None:
+    with database.work() as session:
+        build_orders(session, START, SIGNING)
+        a_broadcast(session, commune_of(session, nodes[0]), SOON, *nodes)
+        backup = {node.id: session.get_one(Order, node.id).model_dump() for node in nodes}
+        build_orders(session, START, SIGNING)
+        lost = {node.id: order(session, node).version for node in nodes}
+        for node in nodes:
+            for name, value in backup[node.id].items():
+                setattr(session.get_one(Order, node.id), name, value)
+        a_broadcast(session, commune_of(session, nodes[0]), SOON, *nodes)
+        session.flush()
+        build_orders(session, START + timedelta(minutes=1), SIGNING)
+        assert all(order(session, node).version > lost[node.id] for node in nodes)
 
 
 def test_a_stop_stands_in_the_orders_of_the_nodes_it_covers(database: Database, nodes: list[Node]) -> None:

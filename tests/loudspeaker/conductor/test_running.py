@@ -128,7 +128,7 @@ def read(running: Running) -> Session:
 def test_a_hello_is_answered_with_the_order_it_lacks(running: Running) -> None:
     running.pole.hello()
     order = running.pole.next_order()
-    assert (order.node, order.version) == (running.pole.voice.node, 1)
+    assert (order.node, order.epoch) == (running.pole.voice.node, 1)
 
 
 def test_a_nudge_brings_a_new_order_to_the_pole(running: Running) -> None:

@@ -31,7 +31,7 @@ def test_today_shows_what_is_on_the_air_and_how_far_orders_have_come(database: D
         voice = NodeVoice(nodes[0].id)
         voice.write("play_start", START, broadcast.id)
         ingest(session, now, [voice.says(voice.batch(), now),
-                              voice.says(voice.heartbeat(o=(1, 1), p=broadcast.id, m={"offset_ms": -12.5}), now)])
+                              voice.says(voice.heartbeat(o=(1, int(START.timestamp())), p=broadcast.id, m={"offset_ms": -12.5}), now)])
         author = an_actor(session, Role.EDITOR, commune)
         an_approved_recording(session, commune, author).state = "ready"
         session.flush()
