@@ -50,6 +50,10 @@ def serve(
     settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     try:
         serving.serve(settings, as_json)
+    except serving.PlainTextError as error:
+        _fail(f"Without TLS the server would be heard at {error} by anybody on the way.",
+              "Set LOUDSPEAKER_TLS=own, or LOUDSPEAKER_TLS_CERT and LOUDSPEAKER_TLS_KEY; or "
+              "LOUDSPEAKER_PLAIN_TEXT=behind_proxy where a proxy before it does TLS.")
     except serving.CannotListenError as error:
         _fail(f"Cannot listen at {error}.", "Stop the other program, or choose another --port.")
     except serving.CannotStartError as error:

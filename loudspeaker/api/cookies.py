@@ -13,7 +13,7 @@ LINK_SECONDS = 400 * 24 * 3600
 def remember_session(response: Response, settings: Settings, begun: NewSession) -> None:
     """Let the browser keep the session's cookie."""
     response.set_cookie(SESSION_COOKIE, begun.cookie, max_age=settings.session_hours * 3600, httponly=True,
-                        samesite="lax", secure=settings.secure_cookies)
+                        samesite="lax", secure=settings.secure)
 
 
 def forget_session(response: Response) -> None:
@@ -24,4 +24,4 @@ def forget_session(response: Response) -> None:
 def remember_link(response: Response, settings: Settings, secret: str) -> None:
     """Let a phone keep a personal link."""
     response.set_cookie(LINK_COOKIE, secret, max_age=LINK_SECONDS, httponly=True, samesite="lax",
-                        secure=settings.secure_cookies)
+                        secure=settings.secure)

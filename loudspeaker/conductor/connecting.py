@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from firmware_bridge.bridge.broker import EmbeddedNats, server_user
+from firmware_bridge.bridge.broker.nats_config import TlsFiles
 from firmware_bridge.bridge.server import Bridge
 from loudspeaker.conductor import rights
 from loudspeaker.conductor.house import House
@@ -16,9 +17,10 @@ def connect(house: House) -> Iterator[None]:
     settings = house.settings
     house.broker_login = server_user()
     house.broker = broker = EmbeddedNats(settings.data / "broker", house.site, settings.broker_host,
-                                         settings.broker_port)
+                                         settings.broker_port, tls_files(house))
     rights.refresh(house)
     broker.start()
+    house.renewed.append(broker.show_certificate)
     try:
         house.bridge = bridge = Bridge(
             broker.address.address_for(house.broker_login), house.site, house.keys.server,
@@ -33,8 +35,13 @@ def connect(house: House) -> Iterator[None]:
         broker.stop()
 
 
+def tls_files(house: House) -> TlsFiles | None:
+    """What the embedded broker shows; the same as the pages."""
+    return TlsFiles(house.tls.certificate, house.tls.key, house.tls.authority) if house.tls else None
+
+
 def _journal_key(house: House, node_id: str) -> str | None:
     """The key that verifies a node's journal; a retired node may still tell how it ended."""
     with house.database.read() as session:
         node = session.get(Node, node_id)
-    return node.public_key if node else None
+    return node.public_key or None if node else None

@@ -16,11 +16,19 @@ from loudspeaker.conductor.hub import Hub
 from loudspeaker.conductor.keys import SiteKeys
 from loudspeaker.conductor.processing import Processing
 from loudspeaker.conductor.shelf import Shelf
+from loudspeaker.conductor.tls import Tls
 from loudspeaker.conductor.uploading import UploadFolder
 from loudspeaker.database import Database
 from loudspeaker.settings import Settings
 
 ANYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 compared, not bound
+
+
+def public_url(settings: Settings) -> str:
+    """The address that people and nodes use, without a slash at its end."""
+    host = gethostname() if settings.host in ANYWHERE else settings.host
+    bracketed = f"[{host}]" if ":" in host else host
+    return (settings.public_url or f"http{'s' if settings.has_tls else ''}://{bracketed}:{settings.port}").rstrip("/")
 
 
 @dataclass
@@ -37,6 +45,10 @@ class House:
     hub: Hub = field(default_factory=Hub)
     broker: Broker | None = None
     bridge: Bridge | None = None
+    tls: Tls | None = None
+    """What both listeners show; None: plain text."""
+    renewed: list[Callable[[], None]] = field(default_factory=list)
+    """Called when the server's certificate was made anew."""
     nudge: Callable[[], None] | None = None
     """Set by `conductor.jobs.start`: wakes the conductor."""
     stand_down: Callable[[], None] = lambda: None
@@ -67,9 +79,7 @@ class House:
     @property
     def public_url(self) -> str:
         """The address that people and nodes use, without a slash at its end."""
-        settings = self.settings
-        host = gethostname() if settings.host in ANYWHERE else settings.host
-        return (settings.public_url or f"http://{host}:{settings.port}").rstrip("/")
+        return public_url(self.settings)
 
     @property
     def public_host(self) -> str:

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from firmware_bridge.bridge.server import Bridge
+from loudspeaker.conductor import certificates
 from loudspeaker.conductor.health import BROKER_GRACE, broker_back, broker_lost, sweep_nodes
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.intake import Intake
@@ -23,6 +24,7 @@ HEALTH_S = 5
 SWEEP_S = 30
 TIDY_S = 60
 EXPAND_S = 3600
+CERTIFICATE_S = 6 * 3600
 log = structlog.get_logger("jobs")
 
 
@@ -55,6 +57,7 @@ def start(house: House, clock: AlarmClock | None = None) -> Jobs:
     jobs.clock.every(SWEEP_S, "rights", _kept_alive(lambda: keep_fresh(house)))
     jobs.clock.every(TIDY_S, "recordings", _kept_alive(house.processing.sweep))
     jobs.clock.every(EXPAND_S, "expand", publisher.outdated)
+    jobs.clock.every(CERTIFICATE_S, "certificate", _kept_alive(lambda: certificates.renew(house)))
     _at_midnight(jobs)
     house.nudge = publisher.outdated
     intake.start()
@@ -105,7 +108,7 @@ def _at_midnight(jobs: Jobs) -> None:
     jobs.clock.at(next_midnight(jobs.house.now(), ZoneInfo(jobs.house.settings.zone)), "midnight", midnight)
 
 
-def _kept_alive(job: Callable[[], None]) -> Callable[[], None]:
+def _kept_alive(job: Callable[[], object]) -> Callable[[], None]:
     """A round that fails over the database is made up for by the next one."""
     def run() -> None:
         try:

@@ -11,6 +11,7 @@ from audio.engine import Engine, find_ffmpeg
 from audio.store import ContentStore
 from firmware_bridge.contract.topics import check_level
 from loudspeaker.conductor import keys
+from loudspeaker.conductor.certificates import open_tls
 from loudspeaker.conductor.house import House
 from loudspeaker.database import Database
 from loudspeaker.migrations import upgrade
@@ -30,7 +31,7 @@ def utc_now() -> datetime:
 def open_house(settings: Settings, now: Callable[[], datetime] = utc_now) -> Iterator[House]:
     """The house of `settings`, its database at the newest version; closed when the block ends.
 
-    Raises OSError where the data folder cannot be used, SQLAlchemyError where the database cannot.
+    Raises OSError where the data folder cannot be used, SQLAlchemyError where the database cannot, TlsError.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database)
@@ -41,7 +42,8 @@ def open_house(settings: Settings, now: Callable[[], datetime] = utc_now) -> Ite
             own = keys.load_or_make(settings.data / "keys")
             ensure_root(session, now(), site, own.root, own.server, own.authority)
         yield House(settings=settings, site=site, database=database, keys=own,
-                    store=ContentStore(settings.data / "recordings"), engine=Engine(find_ffmpeg()), now=now)
+                    store=ContentStore(settings.data / "recordings"), engine=Engine(find_ffmpeg()), now=now,
+                    tls=open_tls(settings, now()))
     finally:
         database.close()
 

@@ -97,6 +97,15 @@ class EmbeddedNats:
                 os.kill(self._child.pid, signal.SIGHUP)
                 self._await_reload(self._child, mark)
 
+    def show_certificate(self) -> None:
+        """Show the certificate that its files hold now to connections that begin after it. Raises BrokerRefused."""
+        with self._lock:
+            if self._tls is None or self._child is None or self._child.poll() is not None:
+                return
+            mark = process.log_size(self._files)
+            os.kill(self._child.pid, signal.SIGHUP)
+            self._await_reload(self._child, mark)
+
     def healthy(self) -> bool:
         """True while it runs and accepts connections."""
         return self.pid is not None and process.accepts(self._endpoint)
