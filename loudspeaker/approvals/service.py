@@ -19,6 +19,7 @@ from loudspeaker.bulletins.models import Bulletin, Recording, RecordingState
 from loudspeaker.bulletins.recordings import recording_seen_by
 from loudspeaker.errors import ConflictError, ForbiddenError, InvalidError
 from loudspeaker.places.models import Place
+from loudspeaker.transparency import service as log
 from loudspeaker.trust.service import current_trust
 from loudspeaker.users.access import Actor
 from loudspeaker.users.models import Role
@@ -95,7 +96,7 @@ def approve(session: Session, actor: Actor, now: datetime, recording_id: str, en
     _must_hold(signed, trust, path, now)
     session.add(Approval(recording_id=recording.id, user_id=actor.user.id, key_id=signed.signatures[0].key_id,
                          envelope=dsse.encode(signed), at=now))
-    session.flush()
+    log.append(session, now, signed)
     audit.record(session, now, actor.user.id, "recording.sign", f"recording:{recording.id}", bulletin.place_id,
                  sha256=recording.sha256, key=signed.signatures[0].key_id)
     return _settle(session, actor, now, recording, bulletin, trust, path)

@@ -16,6 +16,7 @@ from loudspeaker.database import after_commit
 from loudspeaker.errors import ConflictError, ForbiddenError, InvalidError
 from loudspeaker.places import policies, tree
 from loudspeaker.places.models import PolicyVersion
+from loudspeaker.transparency import service as log
 from loudspeaker.trust.service import current_trust
 from loudspeaker.users.access import Actor
 
@@ -43,7 +44,7 @@ def sign_policy(session: Session, house: House, actor: Actor, place_id: str, sig
         raise ForbiddenError("A policy is signed with one's own key.")
     draft.envelope, draft.signed_by, draft.signed_at = dsse.encode(envelope), actor.user.id, now
     session.add(draft)
-    session.flush()
+    log.append(session, now, envelope)
     record(session, now, actor.user.id, "policy.signed", f"policy:{draft.id}", place_id, version=draft.version)
     after_commit(session, house.outdated)
     return draft

@@ -21,6 +21,7 @@ from firmware_bridge.contract.trust import Trust
 from loudspeaker.audit import service as audit
 from loudspeaker.errors import UnavailableError
 from loudspeaker.places.models import Place, PolicyVersion
+from loudspeaker.transparency import service as log
 from loudspeaker.trust.models import TrustDocument, TrustKind
 
 VALIDITY = timedelta(days=5 * 365)
@@ -113,4 +114,4 @@ def _signed_policies(session: Session, place_ids: Sequence[str] | None = None) -
 
 def _store(session: Session, now: datetime, kind: TrustKind, version: int, signed: Envelope) -> None:
     session.add(TrustDocument(kind=kind, version=version, envelope=envelope.encode(signed), made_at=now))
-    session.flush()
+    log.append(session, now, signed)
