@@ -157,6 +157,7 @@ def _on_arrived(turn: Turn, arrived: Arrived) -> None:
                     found.sha256)
     elif known is None or not known.approved:
         data: dict[str, JsonValue] = {"bytes": found.bytes, "class": int(max(one.air_class for one in held.approved))}
+        data |= {"over": arrived.over} if arrived.over else {}
         turn.write(EntryKind.RECORDING_STORED, None, found.sha256, data)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from firmware_bridge.contract.messages import Entry
+from firmware_bridge.node.budget import Leave
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,25 @@ class PruneJournal:
 
 @dataclass(frozen=True)
 class Want:
-    """A recording that should be on the disk; `by` is when it is first needed."""
+    """A recording that should be on the disk; `by` is when it is first needed, `leave` when it may be fetched."""
 
     sha256: str
     bytes: int | None
     by: datetime
+    leave: Leave = Leave()
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """All recordings that are wanted and not (fully) here, most urgent first; and all that must not be evicted."""
+    """All recordings that are wanted and not (fully) here, most urgent first; and all that must not be evicted.
+
+    `bytes_a_day` may be fetched on `day` (the place's date); None is as many as are wanted.
+    """
 
     wants: tuple[Want, ...]
     needed: frozenset[str]
+    bytes_a_day: int | None = None
+    day: str = ""
 
 
 @dataclass(frozen=True)

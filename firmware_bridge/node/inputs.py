@@ -72,9 +72,13 @@ class Tick:
 
 @dataclass(frozen=True)
 class Arrived:
-    """A recording is complete on the disk, or its statements have come anew."""
+    """A recording is complete on the disk, or its statements have come anew.
+
+    `over` tells which limit was passed for its sake: `hours` or `bytes`.
+    """
 
     recording: OnDisk
+    over: str | None = None
 
 
 @dataclass(frozen=True)

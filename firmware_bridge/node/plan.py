@@ -1,16 +1,18 @@
 """From documents to what waits for its hour: fates of broadcasts, verdicts on them, what to fetch."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from firmware_bridge.contract.base import write_instant
-from firmware_bridge.contract.documents import AirClass, Command, PlayNow
+from firmware_bridge.contract.documents import AirClass, Command, Delivery, PlayNow, RunningOrder
 from firmware_bridge.contract.messages import EntryKind
 from firmware_bridge.node.air import Waiting
 from firmware_bridge.node.airing import Airing, from_order
 from firmware_bridge.node.approvals import is_revoked_now
+from firmware_bridge.node.budget import leave_for, local_day
 from firmware_bridge.node.effects import Fetch, Remove, Want
 from firmware_bridge.node.gate import airings_of, durations_of, play_now_line, verdicts_of
+from firmware_bridge.node.rules import zone_of
 from firmware_bridge.node.state import Fate, FateState
 from firmware_bridge.node.turn import Turn
 
@@ -113,25 +115,39 @@ def fetch_wanted(turn: Turn) -> None:
     state, order = turn.state, turn.state.order
     sizes = {one.sha256: one.bytes for one in order.recordings} if order else {}
     by: dict[str, datetime] = {}
+    at_once = set(order.prepared) if order else set()
     for broadcast, payload in state.play_nows.items():
         asked = Command.from_bytes(payload).play_now
         for sha in asked.recordings.values() if asked else ():
+            at_once.add(sha)
             by.setdefault(sha, state.fates[broadcast].start if broadcast in state.fates else turn.now)
     for one in sorted(order.broadcasts, key=lambda each: each.start) if order else ():
         fate = state.fates.get(one.id)
         if fate is None or fate.state in (FateState.WAITING, FateState.STARTED):
             for sha in (sha for item in one.items for sha in item.recordings.values() if sha in sizes):
                 by.setdefault(sha, one.start)
+                if one.air_class is AirClass.EMERGENCY:
+                    at_once.add(sha)
     for sha in order.prepared if order else ():
         by.setdefault(sha, (order.issued if order else turn.now) + PREPARED_WITHIN)
     needed = frozenset(by) | frozenset(sizes)
     missing = [sha for sha in by if sha not in state.stored or not state.stored[sha].approved]
-    wants = sorted((Want(sha, sizes.get(sha), by[sha]) for sha in missing if not is_revoked_now(state, sha)),
-                   key=lambda want: (want.by, want.sha256))
-    fetch = Fetch(tuple(wants), needed)
+    delivery = order.delivery if order else Delivery()
+    zone = _zone_of(order)
+    leaves = {sha: leave_for(by[sha], turn.now, delivery, zone, sha in at_once) for sha in missing}
+    wants = sorted((Want(sha, sizes.get(sha), by[sha], leaves[sha]) for sha in missing
+                    if not is_revoked_now(state, sha)), key=lambda want: (want.by, want.sha256))
+    fetch = Fetch(tuple(wants), needed, delivery.bytes_a_day, local_day(turn.now, zone).isoformat())
     if fetch != state.fetching:
         turn.set(fetching=fetch)
         turn.do(fetch)
+
+
+def _zone_of(order: RunningOrder | None) -> tzinfo:
+    try:
+        return zone_of(order.zone) if order else UTC
+    except KeyError:
+        return UTC
 
 
 def remove(turn: Turn, sha256: str, reason: str) -> None:

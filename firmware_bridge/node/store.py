@@ -1,5 +1,6 @@
 """The directory of recordings on the pole's disk: bytes named by their hash, and the statements beside them."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -106,6 +107,15 @@ class Store:
         self._reach(Point.REMOVED_HALF)
         self._statements_path(sha256).unlink(missing_ok=True)
         self.drop_part(sha256)
+
+    def files(self) -> list[Path]:
+        """All recordings and parts of them."""
+        return [*self.directory.glob("*.ogg"), *self.directory.glob("*.part")]
+
+    def touch(self, sha256: str, at: float) -> None:
+        """Mark when it was last needed, in seconds since 1970."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path(sha256), (at, at))
 
     def free_bytes(self) -> int:
         """Free space on the disk."""

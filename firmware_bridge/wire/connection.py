@@ -34,8 +34,9 @@ class Connection:
 
     All callbacks run on the connection's own thread and should be short; one that raises is reported to `on_error`.
     `on_connected` comes after the broker confirmed the subscriptions, `on_disconnected(reason)` once for each
-    `on_connected`. `will` may be a function, asked before each attempt. What is queued when a connection is lost is
-    dropped and counted in the reason: delivery is settled end to end.
+    `on_connected`, before it `on_torn(topic, payload so far)` where a message was cut off. `will` may be a function,
+    asked before each attempt. What is queued when a connection is lost is dropped and counted in the reason: delivery
+    is settled end to end.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Connection:
         will: Will | Callable[[], Will] | None = None,
         *,
         on_error: Callable[[Exception], None] = log_error,
+        on_torn: Callable[[str, bytes], None] = lambda _topic, _payload: None,
         backoff: Backoff = Backoff(),  # noqa: B008 - frozen
         keepalive_s: int = KEEPALIVE_S,
         queue_messages: int = QUEUE_MESSAGES,
@@ -59,7 +61,7 @@ class Connection:
             raise ValueError("a connection needs at least one address")
         self._filters = tuple(dict.fromkeys(subscriptions))
         self._on_message, self._on_connected, self._on_disconnected = on_message, on_connected, on_disconnected
-        self._on_error = on_error
+        self._on_error, self._on_torn = on_error, on_torn
         self._will = will
         self._backoff, self._keepalive_s, self._draw = backoff, keepalive_s, draw
         self._queue_messages, self._queue_bytes = queue_messages, queue_bytes
@@ -160,6 +162,8 @@ class Connection:
             error = _failure(lambda: self._turn(session))
         if error is None:
             error = _failure(lambda: self._say_goodbye(session))
+        elif (torn := session.torn()) is not None:
+            self._guarded(self._on_torn, *torn)
         _failure(session.close)
         with self._lock:
             self._connected = False

@@ -18,6 +18,8 @@ CONNECT_S = 5.0
 """How long a broker may take to accept TCP and TLS."""
 LOGIN_S = 10.0
 """How long it may take from there to the answer to our subscription."""
+PUBLISH_QOS_0 = 0x30
+"""First byte of such a message; its lowest bit says "retained"."""
 BURST = 64
 """Messages read before others (sending, pings) have their turn."""
 
@@ -96,6 +98,20 @@ class Session:
     def publish(self, topic: str, payload: bytes) -> None:
         """Send as far as the kernel takes it; the rest goes with the next turns. Raises ConnectionLost."""
         self._check(self._client.publish(topic, payload, qos=0, retain=False).rc)
+
+    def torn(self) -> tuple[str, bytes] | None:
+        """Topic and payload, as far as it came, of the message that the end of the connection cut off.
+
+        Paho has no word for this; what it holds is read with care and never relied on.
+        """
+        begun = getattr(self._client, "_in_packet", {})
+        body = bytes(begun.get("packet", b""))
+        if begun.get("command", 0) & 0xFE != PUBLISH_QOS_0 or len(body) < 2:
+            return None
+        end = 2 + int.from_bytes(body[:2], "big")
+        if len(body) <= end:
+            return None
+        return body[2:end].decode(errors="replace"), body[end:]
 
     def close(self) -> None:
         """Say goodbye where possible, so that the will is not sent, and let go of the socket."""

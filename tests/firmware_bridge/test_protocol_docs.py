@@ -22,7 +22,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL = (DOCS / "protocol.md").read_text(encoding="utf-8")
 FLOWING = " ".join(PROTOCOL.split())
 TYPES = {
-    one.__name__: one for module in (blocks, documents, messages) for _, one in inspect.getmembers(module, inspect.isclass)
+    one.__name__: one for module in (blocks, documents, messages)
+    for _, one in inspect.getmembers(module, inspect.isclass)
     if issubclass(one, Payload) and one not in (Payload, Document)
 }
 SECTIONS = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", PROTOCOL, re.S | re.M))

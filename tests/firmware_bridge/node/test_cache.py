@@ -167,7 +167,7 @@ def test_a_fleet_does_not_ask_as_one() -> None:
     cache = Cache.__new__(Cache)
     cache._clock, cache._draw = (lambda: NOW), (lambda: 1.0)
     assert cache._head_start(Want("a" * 64, 1, NOW + timedelta(seconds=30))) == 0
-    assert cache._head_start(Want("a" * 64, 1, NOW + timedelta(days=1))) == 60
+    assert cache._head_start(Want("a" * 64, 1, NOW + timedelta(hours=2))) == pytest.approx(70, abs=2)
 
 
 def test_a_scan_finds_what_is_whole_and_deletes_what_is_not(depot: Depot, tmp_path: Path) -> None:
