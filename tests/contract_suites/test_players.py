@@ -57,6 +57,13 @@ class Stage:
         return found
 
 
+def silent_card(folder: Path) -> Path:
+    """An ALSA configuration whose default device takes everything: this machine may have no sound card."""
+    path = folder / "asound.conf"
+    path.write_text("</usr/share/alsa/alsa.conf>\npcm.!default { type null }\n")
+    return path
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sound") / "tone.ogg"
@@ -68,6 +75,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stage(request: pytest.FixtureRequest, tmp_path: Path, sound: Path,
           monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(silent_card(tmp_path)))
     if request.param == "system":
         assert find_output(48_000), "install one of: alsa-utils, mpv, ffmpeg"
     player = Desk(SINKS[request.param](tmp_path))
@@ -194,3 +202,22 @@ def test_closing_is_quick_even_while_it_plays(stage: Stage) -> None:
     began = time.monotonic()
     stage.player.close()
     assert time.monotonic() - began < 0.8
+
+
+def test_a_sound_card_that_fails_ends_the_cue_with_an_error_and_the_next_one_plays(tmp_path: Path, sound: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.touch()
+    command = ["sh", "-c", f"test -e {broken} && exit 1; exec cat >/dev/null"]
+    held = Stage(Desk(SystemSink(command=command)), sound)
+    first, second = held.cue(1, to_ms=3000), held.cue(2)
+    held.prepare(first)
+    held.play(first, monotonic() + 0.1)
+    ended = held.ended() if not isinstance(told := held.reports.get(timeout=10), CueEnded) else told
+    assert not ended.whole
+    assert "sound output" in (ended.error or "")
+    broken.unlink()
+    held.prepare(second)
+    held.play(second, monotonic() + 0.1)
+    held.started()
+    assert held.ended().whole
+    held.player.close()

@@ -84,6 +84,7 @@ class Desk:
         self._written = 0
         self._busy_at = 0
         self._origin = 0.0
+        self._fault: OSError | None = None
         self._report: Report = lambda report: None
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -224,7 +225,10 @@ class Desk:
         voice.energy += sum(map(mul, samples, samples))
         voice.out += len(samples)
         self._put(samples.tobytes())
-        if voice.out >= voice.frames:
+        if self._fault is not None:
+            voice.out -= len(samples)
+            self._end(voice, reports, f"sound output: {self._fault}")
+        elif voice.out >= voice.frames:
             self._end(voice, reports)
         return True
 
@@ -239,15 +243,20 @@ class Desk:
         return True
 
     def _put(self, samples: bytes) -> None:
-        self._sink.write(samples)
+        """Hand over to the sink. One that has failed is opened anew with the next cue."""
+        try:
+            self._sink.write(samples)
+            self._fault = None
+        except OSError as error:
+            self._fault = error
         self._written += len(samples) // 2
 
-    def _end(self, voice: _Voice, reports: list[CueStarted | CueEnded]) -> None:
+    def _end(self, voice: _Voice, reports: list[CueStarted | CueEnded], fault: str | None = None) -> None:
         started = None if voice.first is None else self._origin + voice.first / self._rate
         rms = math.sqrt(voice.energy / voice.out) / FULL_SCALE if voice.out else 0.0
         slack = WHOLE_WITHIN_S if voice.decoder.finished else BLOCK_S
         whole = voice.out > 0 and voice.out >= voice.frames - slack * self._rate
-        error = None if voice.out or voice.stops is not None else "the decoder gave no sound"
+        error = fault or (None if voice.out or voice.stops is not None else "the decoder gave no sound")
         reports.append(CueEnded(voice.cue.id, started, voice.out * 1000 // self._rate, voice.peak / FULL_SCALE, rms,
                                 whole, error))
         self._drop(voice)
