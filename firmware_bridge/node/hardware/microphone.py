@@ -15,14 +15,14 @@ class NoMicrophone(OSError):
 class Microphone(Protocol):
     """Hears mono 16-bit samples."""
 
-    def record(self, seconds: float, rate: int) -> array[int]:
+    def record(self, seconds: float, rate: int) -> "array[int]":
         """What is heard from now on, for `seconds`. Raises OSError (NoMicrophone when there is none)."""
 
 
 class NullMicrophone:
     """There is none."""
 
-    def record(self, seconds: float, rate: int) -> array[int]:
+    def record(self, seconds: float, rate: int) -> "array[int]":
         """Raises NoMicrophone."""
         raise NoMicrophone("no microphone is connected")
 
@@ -33,7 +33,7 @@ class ArecordMicrophone:
     def __init__(self, device: str) -> None:
         self._device = device
 
-    def record(self, seconds: float, rate: int) -> array[int]:
+    def record(self, seconds: float, rate: int) -> "array[int]":
         """Record. Raises OSError."""
         command = ["arecord", "-q", "-D", self._device, "-t", "raw", "-f", "S16_LE", "-c", "1", "-r", str(rate),
                    "-s", str(round(seconds * rate))]
@@ -46,7 +46,7 @@ class ArecordMicrophone:
         return samples_of(done.stdout)
 
 
-def samples_of(raw: bytes) -> array[int]:
+def samples_of(raw: bytes) -> "array[int]":
     """Little-endian 16-bit samples."""
     samples = array("h", raw[:len(raw) // 2 * 2])
     if sys.byteorder == "big":
