@@ -66,7 +66,7 @@ def make_sample(house: House, folder: Path, broker_port: int) -> Sample:
     password = f"loa-{secrets.token_hex(3)}-{secrets.token_hex(3)}"
     commune, people = _set_up(house, password)
     with house.database.work() as session:
-        admin = _actor(session, house, people["quantri"])
+        admin = acting(session, house, people["quantri"])
         villages = {place.name: place for place in places_seen_by(session, admin) if place.id != commune.id}
         for village in script.VILLAGES:
             latitude, longitude = village.where
@@ -74,11 +74,11 @@ def make_sample(house: House, folder: Path, broker_port: int) -> Sample:
                          longitude=longitude)
         configs = dict(_add_poles(session, house, admin, villages, folder))
         link = _village_head(session, house, admin, villages["Đồng Tâm"])
-    key = _signing_key(house, people, commune)
-    _sign_policy(house, people["lanh"], commune, key)
+    key = make_signing_key(house, people, commune)
+    open_all_day(house, people["lanh"], commune, key)
     recordings = _recordings(house, people["hoa"], commune)
     with house.database.work() as session:
-        _, token = tokens.make_token(session, _actor(session, house, people["hoa"]), house.now(), "demo")
+        _, token = tokens.make_token(session, acting(session, house, people["hoa"]), house.now(), "demo")
     return Sample(commune, villages, people, password, configs, link, token, key, recordings)
 
 
@@ -102,9 +102,9 @@ def approve_all(house: House, sample: Sample) -> bool:
         found = [session.get_one(Recording, one) for one in sample.recordings.values()]
         if any(one.state == RecordingState.PROCESSING for one in found):
             return False
-        actor = _actor(session, house, sample.people["lanh"])
+        actor = acting(session, house, sample.people["lanh"])
         for recording in found:
-            _approve(session, actor, house.now(), recording, sample.approver_key)
+            approve_one(session, actor, house.now(), recording, sample.approver_key)
     return True
 
 
@@ -119,7 +119,7 @@ def _set_up(house: House, password: str) -> tuple[Place, dict[str, User]]:
     with house.database.work() as session:
         for person in others:
             people[person.login] = users.create_user(
-                session, _actor(session, house, admin), house.now(), person.name, Role(person.role), commune.id,
+                session, acting(session, house, admin), house.now(), person.name, Role(person.role), commune.id,
                 person.login, password, script.PHONE)
     return commune, people
 
@@ -138,29 +138,30 @@ def _add_poles(session: Session, house: House, admin: Actor, villages: dict[str,
 def _village_head(session: Session, house: House, admin: Actor, village: Place) -> str:
     head = users.create_user(session, admin, house.now(), "Triệu Văn Phú", Role.VILLAGE_HEAD, village.id,
                              phone=script.PHONE)
-    _, secret = tokens.make_link(session, _actor(session, house, users.user_to_see(session, admin, admin.user.id)),
+    _, secret = tokens.make_link(session, acting(session, house, users.user_to_see(session, admin, admin.user.id)),
                                  house.now(), head.id)
     return f"/l/{secret}"
 
 
-def _signing_key(house: House, people: dict[str, User], commune: Place) -> Ed25519PrivateKey:
+def make_signing_key(house: House, people: dict[str, User], commune: Place) -> Ed25519PrivateKey:
+    """A signing key of `lanh`, listed by `quantri`."""
     key = keys.new_key()
     public = keys.public_to_base64(key)
     with house.database.work() as session:
-        approver = _actor(session, house, people["lanh"])
+        approver = acting(session, house, people["lanh"])
         said = strictjson.dumps({"user": approver.user.id, "public_key": public})
         proof = envelope.to_dict(envelope.sign(signing_keys.PROOF_TYPE, said, key))
         made = signing_keys.register_key(session, approver, house.now(), signing_keys.NewKey(public, proof))
-        trust.list_key(session, house, _actor(session, house, people["quantri"]), made.id, commune.id)
+        trust.list_key(session, house, acting(session, house, people["quantri"]), made.id, commune.id)
     return key
 
 
-def _sign_policy(house: House, approver: User, commune: Place, key: Ed25519PrivateKey) -> None:
+def open_all_day(house: House, approver: User, commune: Place, key: Ed25519PrivateKey) -> None:
     """The sample's own policy, so that the demo works at any hour: open all day, many sessions."""
     fields = {"frames": [{"start": "00:00", "end": "24:00"}], "quiet_hours": [], "longest_session_minutes": 24 * 60,
               "sessions_per_day": 1000, "volume_cap": 100}
     with house.database.work() as session:
-        actor = _actor(session, house, approver)
+        actor = acting(session, house, approver)
         draft = policies.propose(session, actor, house.now(), house.site, commune.id, fields)
         signed = envelope.sign(Policy.TYPE, draft.payload, key)
         sign_policy(session, house, actor, commune.id, envelope.to_dict(signed))
@@ -170,7 +171,7 @@ def _recordings(house: House, editor: User, commune: Place) -> dict[str, str]:
     """Every piece as a bulletin that waits to be spoken by the machine."""
     made: dict[str, str] = {}
     with house.database.work() as session:
-        actor = _actor(session, house, editor)
+        actor = acting(session, house, editor)
         for piece in script.PIECES:
             text = BulletinText(piece.title, piece.kind, "Bầu cử", piece.air_class, piece.text)
             bulletin = create_bulletin(session, actor, house.now(), commune.id, text)
@@ -179,7 +180,8 @@ def _recordings(house: House, editor: User, commune: Place) -> dict[str, str]:
     return made
 
 
-def _approve(session: Session, actor: Actor, now: datetime, recording: Recording, key: Ed25519PrivateKey) -> None:
+def approve_one(session: Session, actor: Actor, now: datetime, recording: Recording, key: Ed25519PrivateKey) -> None:
+    """Hear a recording to its end and sign it. Raises UnavailableError when it is not ready."""
     if recording.duration_ms is None or recording.statement is None:
         raise UnavailableError("The sample bulletins could not be spoken: %(why)s.",
                                why=recording.error_code or recording.state)
@@ -189,5 +191,6 @@ def _approve(session: Session, actor: Actor, now: datetime, recording: Recording
     approvals.approve(session, actor, now, recording.id, envelope.to_dict(signed))
 
 
-def _actor(session: Session, house: House, user: User) -> Actor:
+def acting(session: Session, house: House, user: User) -> Actor:
+    """`user`, acting now."""
     return actor_for(session, user, house.now())
