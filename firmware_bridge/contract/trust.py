@@ -5,8 +5,8 @@ Uptane splits them: the server key says what, where and when; only approvers' ke
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -32,6 +32,8 @@ from firmware_bridge.contract.keys import key_id
 
 AHEAD = timedelta(minutes=5)
 """How far in the future a document may have been issued, for clocks that differ."""
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
 
 D = TypeVar("D", bound=Document)
 
@@ -93,6 +95,12 @@ class Trust:
     def site(self) -> str:
         """The site that the root speaks for."""
         return self.root.site
+
+    def for_what_was_verified(self) -> "Trust":
+        """The same, for what it has vouched for already: that holds on when the approver list is past its end."""
+        if self.approvers is None:
+            return self
+        return replace(self, approvers=self.approvers.model_copy(update={"expires": FOREVER}))
 
 
 def read_root(envelope: Envelope, held: TrustRoot, now: datetime | None) -> TrustRoot:
@@ -157,6 +165,7 @@ def read_policy(envelope: Envelope, trust: Trust, place_path: Iterable[str], now
     if policy.place not in path:
         raise Refused(Reason.WRONG_PLACE, policy.place)
     above = path[:path.index(policy.place) + 1]
+    _list_holds(trust, now)
     _signers(envelope, trust, above, policy.issued)
     held = trust.policies.get(policy.place)
     if held is not None and policy.version < held.version:
@@ -179,6 +188,7 @@ def read_recording(envelope: Envelope, trust: Trust, place_path: Iterable[str], 
     if statement.second_listener == statement.author:
         raise Refused(Reason.OWN_APPROVAL, "the author is no second listener")
     above = path[:path.index(statement.place) + 1]
+    _list_holds(trust, now)
     owners = {one.owner for one in _signers(envelope, trust, above, now)}
     owners.discard(statement.second_listener or "")  # who vouches for what it says is not who decides that it airs
     if statement.author in owners:
@@ -284,6 +294,12 @@ def _signers(envelope: Envelope, trust: Trust, places: tuple[str, ...], now: dat
     if not valid:
         raise Refused(Reason.EXPIRED, "the approver's key is out of its validity")
     return valid
+
+
+def _list_holds(trust: Trust, now: datetime) -> None:
+    """An approver list past its end vouches for nothing new. Raises Refused."""
+    if trust.approvers is not None and now >= trust.approvers.expires:
+        raise Refused(Reason.EXPIRED, f"the approver list expired at {trust.approvers.expires}")
 
 
 def _counted(trust: Trust, places: tuple[str, ...]) -> tuple[str, ...]:

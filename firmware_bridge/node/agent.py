@@ -34,7 +34,7 @@ from firmware_bridge.node.inputs import (
 from firmware_bridge.node.playing import skipped
 from firmware_bridge.node.state import Approval, Identity, State
 from firmware_bridge.node.timekeeping import Moment
-from firmware_bridge.node.trusting import weigh_all
+from firmware_bridge.node.trusting import note_vouched, weigh_all
 from firmware_bridge.node.turn import Turn
 
 KEEP_TIME_S = 600.0
@@ -149,7 +149,7 @@ def _on_arrived(turn: Turn, arrived: Arrived) -> None:
     """A recording is here: it counts only when approved."""
     found, state = arrived.recording, turn.state
     held = weigh(Approval(found.sha256, found.bytes, found.statements), state.trust, state.who.place_path,
-                 turn.safe_now)
+                 turn.safe_now, vouched=found.sha256 in state.vouched)
     known = state.stored.get(found.sha256)
     turn.set(stored=state.stored | {found.sha256: held})
     if held.refusal is not None:
@@ -159,6 +159,7 @@ def _on_arrived(turn: Turn, arrived: Arrived) -> None:
         data: dict[str, JsonValue] = {"bytes": found.bytes, "class": int(max(one.air_class for one in held.approved))}
         data |= {"over": arrived.over} if arrived.over else {}
         turn.write(EntryKind.RECORDING_STORED, None, found.sha256, data)
+    note_vouched(turn)
 
 
 def _mind_clock(turn: Turn) -> None:
@@ -191,3 +192,7 @@ def _mind_expiry(turn: Turn) -> None:
     if order is not None and turn.knows_time and turn.now >= order.expires and not turn.state.order_alarm:
         turn.set(order_alarm=True)
         turn.write(EntryKind.FAULT, what="order_expired", detail=f"{order.epoch}.{order.version}")
+    listed = turn.state.trust.approvers
+    if listed is not None and turn.knows_time and turn.now >= listed.expires and not turn.state.trust_alarm:
+        turn.set(trust_alarm=True)
+        turn.write(EntryKind.FAULT, what="approvers_expired", detail=str(listed.version))

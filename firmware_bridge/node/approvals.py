@@ -12,8 +12,12 @@ from firmware_bridge.node.airing import Airing, Line
 from firmware_bridge.node.state import Approval, State
 
 
-def weigh(found: Approval, trust: Trust, place_path: tuple[str, ...], now: datetime) -> Approval:
-    """`found` with the statements that hold; with the last refusal when none does."""
+def weigh(found: Approval, trust: Trust, place_path: tuple[str, ...], now: datetime, vouched: bool) -> Approval:
+    """`found` with the statements that hold; with the last refusal when none does.
+
+    `vouched`: it was approved under this trust before, so that the end of the approver list changes nothing.
+    """
+    trust = trust.for_what_was_verified() if vouched else trust
     approved: list[RecordingStatement] = []
     refusal, detail = Reason.NOT_APPROVED, "there is no statement beside it"
     for envelope in found.statements:

@@ -8,13 +8,15 @@ from firmware_bridge.contract import envelope as dsse
 from firmware_bridge.contract.base import Instant, Payload
 from firmware_bridge.contract.documents import ApproverList, Policy, RunningOrder, StandingStop, TrustRoot
 from firmware_bridge.contract.messages import EntryKind
-from firmware_bridge.node import intake, plan
+from firmware_bridge.contract.trust import listed_from
+from firmware_bridge.node import carrying, intake, plan
 from firmware_bridge.node.approvals import weigh
 from firmware_bridge.node.effects import Subscribe
 from firmware_bridge.node.inputs import Boot
 from firmware_bridge.node.link import SYNC_AFTER_S, KeptTime
 from firmware_bridge.node.state import Approval, Fate, FateState
 from firmware_bridge.node.timekeeping import Sample, Timekeeper
+from firmware_bridge.node.trusting import note_vouched
 from firmware_bridge.node.turn import Turn
 
 RTC_ERROR_S = 2.0
@@ -32,6 +34,8 @@ def on_boot(turn: Turn, boot: Boot) -> None:
     turn.set(boot=boot.boot, machine_boot=boot.machine_boot, boot_mono=turn.mono, journal=boot.journal)
     turn.set_link(sync_due=turn.mono + SYNC_AFTER_S * turn.draw() / 4)
     _restore_trust(turn, boot)
+    if carrying.KEPT in boot.kept:
+        turn.set(log=carrying.restored(boot.kept[carrying.KEPT]))
     _restore_small(turn, boot)
     _restore_time(turn, boot)
     order = boot.kept.get("order")
@@ -39,7 +43,9 @@ def on_boot(turn: Turn, boot: Boot) -> None:
         turn.set(order=RunningOrder.from_bytes(dsse.decode(order).payload))
     state = turn.state
     turn.set(stored={one.sha256: weigh(Approval(one.sha256, one.bytes, one.statements), state.trust,
-                                       state.who.place_path, turn.safe_now) for one in boot.on_disk})
+                                       state.who.place_path, turn.safe_now, vouched=one.sha256 in state.vouched)
+                     for one in boot.on_disk})
+    note_vouched(turn)
     turn.write(EntryKind.BOOT, boot=boot.boot, firmware=turn.state.who.firmware, journal=boot.journal.id,
                previous_journal=boot.broken_journal)
     if boot.broken_journal is not None:
@@ -55,10 +61,14 @@ def _restore_trust(turn: Turn, boot: Boot) -> None:
         root = TrustRoot.from_bytes(dsse.decode(kept["root"]).payload)
         trust = replace(trust, root=root if root.version > trust.root.version else trust.root)
     if "approvers" in kept:
-        trust = replace(trust, approvers=ApproverList.from_bytes(dsse.decode(kept["approvers"]).payload))
+        signed = dsse.decode(kept["approvers"])
+        trust = replace(trust, approvers=ApproverList.from_bytes(signed.payload),
+                        listed_from=listed_from(signed, trust.root))
+        turn.set(approvers_envelope=signed)
     policies = {key.removeprefix("policy/"): Policy.from_bytes(dsse.decode(raw).payload)
                 for key, raw in kept.items() if key.startswith("policy/")}
-    turn.set(trust=replace(trust, policies=policies))
+    turn.set(trust=replace(trust, policies=policies),
+             vouched=frozenset(key.removeprefix("vouched/") for key in kept if key.startswith("vouched/")))
 
 
 def _restore_small(turn: Turn, boot: Boot) -> None:

@@ -103,7 +103,8 @@ def _arm(turn: Turn, on: OnAir, found: Sounding) -> bool:
     line = on.airing.lines[on.line]
     held = turn.state.stored.get(line.recording)
     if held is not None:
-        again = weigh(held, turn.state.trust, turn.state.who.place_path, turn.safe_now)
+        again = weigh(held, turn.state.trust, turn.state.who.place_path, turn.safe_now,
+                      vouched=line.recording in turn.state.vouched)
         turn.set(stored=turn.state.stored | {line.recording: again})
     if NodeGate(turn.state).bar_line(on.airing, line, on.at) is not None:
         silence(turn, found, turn.mono)

@@ -48,8 +48,9 @@ def on_message(turn: Turn, message: Message) -> None:
     """Take one message from the broker."""
     kind = _kind_of(turn.state, message.topic)
     refusal = REFUSALS.get(kind, EntryKind.FAULT) if isinstance(kind, Down) else EntryKind.FAULT
-    if kind is None:
+    if kind is None or kind is Down.BLOCK:
         return
+    before = subscriptions(turn.state)
     try:
         if message.retained:
             raise Refused(Reason.RETAINED, message.topic)
@@ -64,6 +65,8 @@ def on_message(turn: Turn, message: Message) -> None:
         else:
             data |= _named(message.payload) | ({"part": "bundle"} if kind is Down.TRUST else {})
         turn.refuse(refusal, refused.reason, data)
+    if kind is Down.TRUST and subscriptions(turn.state) != before:
+        turn.do(Subscribe(subscriptions(turn.state)))
 
 
 def on_order(turn: Turn, raw: bytes) -> None:

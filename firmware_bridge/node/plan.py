@@ -29,7 +29,8 @@ def plan_order(turn: Turn) -> None:
     fates = dict(turn.state.fates)
     for airing in listed.values():
         known = fates.get(airing.id)
-        if known is None or known.state in (FateState.WAITING, FateState.DROPPED):
+        open_yet = known is None or known.state in (FateState.WAITING, FateState.DROPPED)
+        if open_yet or (known is not None and _ended_wrongly(turn, known, airing)):
             if known is not None and known.state is FateState.DROPPED:
                 turn.keep(f"fate/{airing.id}", None)
             fates[airing.id] = fate_of(airing)
@@ -38,6 +39,11 @@ def plan_order(turn: Turn) -> None:
         if fate.state is FateState.WAITING and fate.id not in listed and not fate.play_now:
             turn.set_fate(fate.model_copy(update={"state": FateState.DROPPED}))
     judge_again(turn)
+
+
+def _ended_wrongly(turn: Turn, known: Fate, airing: Airing) -> bool:
+    """An end that an older key epoch gave to a broadcast whose start is yet to come, or is another now."""
+    return known.suspect and (airing.start > turn.now or airing.start != known.start)
 
 
 def judge_again(turn: Turn) -> None:
@@ -155,7 +161,9 @@ def remove(turn: Turn, sha256: str, reason: str) -> None:
     held = turn.state.stored.get(sha256)
     if held is None:
         return
-    turn.set(stored={one: kept for one, kept in turn.state.stored.items() if one != sha256})
+    turn.set(stored={one: kept for one, kept in turn.state.stored.items() if one != sha256},
+             vouched=turn.state.vouched - {sha256})
+    turn.keep(f"vouched/{sha256}", None)
     turn.write(EntryKind.RECORDING_REMOVED, recording=sha256, reason=reason, bytes=held.bytes)
     turn.do(Remove(sha256))
 

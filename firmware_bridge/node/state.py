@@ -7,7 +7,7 @@ from enum import StrEnum
 from firmware_bridge.contract.base import Instant, Payload
 from firmware_bridge.contract.documents import AirClass, RecordingStatement, RunningOrder, StandingStop
 from firmware_bridge.contract.envelope import Envelope
-from firmware_bridge.contract.messages import Telemetry, TimeState
+from firmware_bridge.contract.messages import LogHead, Telemetry, TimeState
 from firmware_bridge.contract.trust import Reason, Trust
 from firmware_bridge.node.air import Air
 from firmware_bridge.node.airing import Airing
@@ -64,6 +64,8 @@ class Fate(Payload):
     planned_ms: int
     state: FateState = FateState.WAITING
     play_now: bool = False
+    suspect: bool = False
+    """It ended in an older key epoch, perhaps under a clock that a thief had set."""
 
 
 @dataclass(frozen=True)
@@ -157,17 +159,21 @@ class State:
     boot_mono: float = 0.0
     journal: JournalMark = field(default_factory=lambda: JournalMark(""))
     policies: dict[str, Envelope] = field(default_factory=dict)
-    root_envelope: Envelope | None = None
     approvers_envelope: Envelope | None = None
+    log: LogHead | None = None
+    """Highest head of the server's public log that was given."""
     order: RunningOrder | None = None
     seen: tuple[int, int] = (0, 0)
     order_alarm: bool = False
+    trust_alarm: bool = False
     stop: StandingStop = field(default_factory=StandingStop)
     groups: dict[str, datetime] = field(default_factory=dict)
     """Group → since when the node belongs to it."""
     commands: dict[str, datetime] = field(default_factory=dict)
     revoked: dict[str, datetime] = field(default_factory=dict)
     stored: dict[str, Approval] = field(default_factory=dict)
+    vouched: frozenset[str] = frozenset()
+    """Recordings that an approver list vouched for while it held."""
     fates: dict[str, Fate] = field(default_factory=dict)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     play_nows: dict[str, bytes] = field(default_factory=dict)

@@ -62,12 +62,22 @@ class Commune:
     """Who signs what: keys are named `root`, `server`, `leader`, and after the approvers."""
 
     issued: datetime = NOON - timedelta(days=30)
+    root_keys: tuple[str, ...] = ("root",)
+    root_threshold: int = 1
+    server: str = "server"
+    key_epoch: int = 0
+    authorities: tuple[tuple[str, str], ...] = (("leader", SITE),)
+    """(key name, place)."""
     owners_needed: tuple[int, int, int] = (1, 1, 1)
+    owners_needed_by_kind: dict[str, int] = field(default_factory=dict)
     approvers: tuple[tuple[str, str, str], ...] = (("hoa", "hoa", COMMUNE), ("binh", "binh", COMMUNE))
     """(key name, owner, place)."""
     revoked: tuple[str, ...] = ()
     keys_until: datetime = NOON + timedelta(days=3650)
     version: int = 1
+    lists_for: timedelta = timedelta(days=3650)
+    before: tuple["Commune", ...] = ()
+    """How it was before, oldest first: the chain of its roots."""
     frames: tuple[tuple[str, str], ...] = (("00:00", "24:00"),)
     quiet: tuple[tuple[str, str], ...] = ()
     longest_session_minutes: int = 24 * 60
@@ -80,14 +90,16 @@ class Commune:
         """The trust root."""
         return TrustRoot(
             site=SITE, version=self.version, issued=self.issued, expires=self.issued + timedelta(days=3650),
-            root_keys=(public("root"),), server_key=public("server"),
-            place_authorities=(PlaceAuthority(place=COMMUNE, owner="leader", public_key=public("leader")),),
-            owners_needed=self.owners_needed)
+            key_epoch=self.key_epoch, root_keys=tuple(public(one) for one in self.root_keys),
+            root_threshold=self.root_threshold, server_key=public(self.server),
+            place_authorities=tuple(PlaceAuthority(place=place, owner=name, public_key=public(name))
+                                    for name, place in self.authorities),
+            owners_needed=self.owners_needed, owners_needed_by_kind=self.owners_needed_by_kind)
 
     def approver_list(self) -> ApproverList:
         """The approver list."""
         return ApproverList(
-            site=SITE, version=self.version, issued=self.issued, expires=self.issued + timedelta(days=3650),
+            site=SITE, version=self.version, issued=self.issued, expires=self.issued + self.lists_for,
             approvers=tuple(
                 Approver(owner=owner, name=owner, place=place, public_key=public(name), valid_from=self.issued,
                          valid_until=self.keys_until)
@@ -104,8 +116,9 @@ class Commune:
             volume_cap=self.volume_cap)
 
     def root_envelope(self) -> Envelope:
-        """The signed root."""
-        return self.root().sign(key("root"))
+        """The signed root: by its own root keys and those of the root before it."""
+        names = (*(self.before[-1].root_keys if self.before else ()), *self.root_keys)
+        return self.root().sign(*(key(one) for one in dict.fromkeys(names)))
 
     def trust(self) -> Trust:
         """What a verifier holds that starts from the root alone."""
@@ -115,15 +128,24 @@ class Commune:
         """What a verifier holds that has read everything."""
         return Trust(self.root(), self.approver_list(), {COMMUNE: self.policy()})
 
+    def list_envelope(self) -> Envelope:
+        """The signed approver list."""
+        return self.approver_list().sign(key(self.authorities[0][0]))
+
     def bundle(self, policies: bool = True) -> bytes:
         """The payload of a node's trust topic."""
         signed = (to_dict(self.policy().sign(key(self.policy_signer))),) if policies else ()
         return TrustBundle(root=to_dict(self.root_envelope()),
-                           approvers=to_dict(self.approver_list().sign(key("leader"))), policies=signed).to_bytes()
+                           roots=tuple(to_dict(one.root_envelope()) for one in self.before),
+                           approvers=to_dict(self.list_envelope()), policies=signed).to_bytes()
 
     def but(self, **changes: Any) -> "Commune":
         """The same with other fields."""
         return replace(self, **changes)
+
+    def then(self, **changes: Any) -> "Commune":
+        """The next version, by a root that follows this one."""
+        return replace(self, version=self.version + 1, before=(*self.before, self), **changes)
 
 
 def statement(
