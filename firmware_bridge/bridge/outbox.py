@@ -37,12 +37,15 @@ class Wanted:
     approvers: int = 0
     policies: str = ""
     stop: int = 0
+    log: int = 0
+    """Entries of the public log under the head that it should carry at least."""
 
     def missing(self, held: Held) -> tuple[What, ...]:
         """What a node that holds `held` must be sent. Trust first: an order is judged by it."""
         older_trust = held.root < self.root or held.approvers < self.approvers or held.policies != self.policies
+        older_log = held.log is not None and held.log.size < self.log
         older_order = held.order < self.order or held.stop < self.stop
-        return (*((What.TRUST,) if older_trust else ()), *((What.ORDER,) if older_order else ()))
+        return (*((What.TRUST,) if older_trust or older_log else ()), *((What.ORDER,) if older_order else ()))
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,9 @@ class Outbox:
         if hello or now - peer.heard > OFFLINE:
             peer.pace.clear()
             self._hasten_commands(node, now)
-        peer.held, peer.heard = held, now
+        # which head of the log is carried only a hello says
+        peer.held = held if hello else held.model_copy(update={"log": peer.held.log})
+        peer.heard = now
         peer.said_hello = peer.said_hello or hello
         self._compare(node)
 

@@ -3,6 +3,7 @@
 import hashlib
 from datetime import timedelta
 
+from firmware_bridge.contract import merkle
 from firmware_bridge.contract.base import Instant, Payload
 from firmware_bridge.contract.documents import Receipt, TimeAnswer
 from firmware_bridge.contract.messages import (
@@ -11,6 +12,7 @@ from firmware_bridge.contract.messages import (
     Heartbeat,
     Held,
     Hello,
+    LogHead,
     Presence,
     Telemetry,
     TimeRequest,
@@ -37,6 +39,7 @@ SYNC_AFTER_S = 30.0
 """How long the broker may be gone before the server is asked by HTTPS."""
 SYNC_EVERY_S = 300.0
 KEEP_ENTRIES = timedelta(days=60)
+NOTHING_LOGGED = LogHead(size=0, root=merkle.EMPTY.hex())
 KEEP_MOST = 50_000
 """Entries that stay although they are receipted and young: about 20 MB."""
 
@@ -142,7 +145,7 @@ def held(state: State) -> Held:
     return Held(
         order=state.seen, root=trust.root.version, approvers=trust.approvers.version if trust.approvers else 0,
         policies=policies_digest({place: one.version for place, one in trust.policies.items()}),
-        stop=state.stop.generation)
+        stop=state.stop.generation, log=state.log or NOTHING_LOGGED)
 
 
 def heartbeat(state: State, telemetry: Telemetry | None = None) -> Heartbeat:

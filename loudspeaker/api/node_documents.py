@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from loudspeaker.api.deps import CurrentNode, Reading
+from loudspeaker.api.deps import CurrentNode, HouseDep, Reading
+from loudspeaker.conductor.transparency import LogUpdates
 from loudspeaker.orders.service import order_for
 from loudspeaker.places import tree
 from loudspeaker.trust.service import trust_bundle
@@ -19,6 +20,8 @@ def order(session: Reading, node: CurrentNode) -> Response:
 
 
 @router.get("/trust")
-def trust(session: Reading, node: CurrentNode) -> Response:
-    """Trust root, approver list, and the policies of the places down to this node."""
-    return Response(trust_bundle(session, tree.get(session, node.place_id)).to_bytes(), media_type=JSON)
+def trust(session: Reading, node: CurrentNode, house: HouseDep) -> Response:
+    """Trust root, approver list, the policies of the places down to this node, and the head of the public log."""
+    bundle = trust_bundle(session, tree.get(session, node.place_id))
+    log = LogUpdates(session, house, [node.id]).of(node.id)
+    return Response(bundle.model_copy(update={"log": log}).to_bytes(), media_type=JSON)

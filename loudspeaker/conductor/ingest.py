@@ -12,6 +12,7 @@ from firmware_bridge.bridge.decode import Journal, Received
 from firmware_bridge.contract.messages import EntryKind, Hello
 from loudspeaker.conductor.refusals import CHAIN, findings_of, findings_of_breaks
 from loudspeaker.conductor.states import CHANGING, COLUMNS, State, add_to_history, joined
+from loudspeaker.conductor.transparency import findings_of_heads
 from loudspeaker.database import upsert
 from loudspeaker.faults.models import FaultKind
 from loudspeaker.faults.system import Finding, close_faults, open_faults
@@ -80,7 +81,7 @@ def _hear(session: Session, now: datetime, heard: Sequence[Received], places: Ma
     back = [node for node, was in before.items() if states[node].online and not was[0]]
     if back and close_faults(session, now, FaultKind.OFFLINE, back):
         done.news.add("faults")
-    return _forgetful(session, hellos, places)
+    return _forgetful(session, hellos, places) + findings_of_heads(session, hellos, places)
 
 
 def _states(session: Session, places: Mapping[str, str]) -> dict[str, State]:

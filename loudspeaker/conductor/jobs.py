@@ -10,11 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from firmware_bridge.bridge.server import Bridge
 from loudspeaker.conductor import certificates
+from loudspeaker.conductor.blocks import BlockDesk, serve_blocks
+from loudspeaker.conductor.enrolling import end_former_credentials
 from loudspeaker.conductor.health import BROKER_GRACE, broker_back, broker_lost, sweep_nodes
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.intake import Intake
 from loudspeaker.conductor.publish import Publisher
 from loudspeaker.conductor.rights import keep_fresh
+from loudspeaker.conductor.transparency import seal
 from loudspeaker.errors import UnavailableError
 from loudspeaker.playbacks.closing import close_not_held
 from schedules.clock import AlarmClock, WallAlarmClock
@@ -35,6 +38,7 @@ class Jobs:
     house: House
     intake: Intake
     publisher: Publisher
+    blocks: BlockDesk
     clock: AlarmClock
 
     def stop(self) -> None:
@@ -42,6 +46,7 @@ class Jobs:
         self.house.nudge = None
         self.clock.shutdown(wait=False)
         self.publisher.stop()
+        self.blocks.stop()
         self.intake.stop()
 
 
@@ -50,11 +55,12 @@ def start(house: House, clock: AlarmClock | None = None) -> Jobs:
     if house.bridge is None:
         raise UnavailableError("The server has no connection to its broker.")
     publisher, intake = Publisher(house, house.bridge), Intake(house, house.bridge)
-    jobs = Jobs(house, intake, publisher, clock or WallAlarmClock())
+    jobs = Jobs(house, intake, publisher, serve_blocks(house, house.bridge), clock or WallAlarmClock())
     rounds = Rounds(house, house.bridge)
     jobs.clock.every(HEALTH_S, "health", _kept_alive(rounds.health))
     jobs.clock.every(SWEEP_S, "sweep", _kept_alive(rounds.sweep))
     jobs.clock.every(SWEEP_S, "rights", _kept_alive(lambda: keep_fresh(house)))
+    jobs.clock.every(TIDY_S, "credentials", _kept_alive(lambda: end_former_credentials(house)))
     jobs.clock.every(TIDY_S, "recordings", _kept_alive(house.processing.sweep))
     jobs.clock.every(EXPAND_S, "expand", publisher.outdated)
     jobs.clock.every(CERTIFICATE_S, "certificate", _kept_alive(lambda: certificates.renew(house)))
@@ -102,10 +108,16 @@ def next_midnight(now: datetime, zone: ZoneInfo) -> datetime:
 
 def _at_midnight(jobs: Jobs) -> None:
     def midnight() -> None:
+        _kept_alive(lambda: _seal(jobs.house))()
         jobs.publisher.outdated()
         _at_midnight(jobs)
 
     jobs.clock.at(next_midnight(jobs.house.now(), ZoneInfo(jobs.house.settings.zone)), "midnight", midnight)
+
+
+def _seal(house: House) -> None:
+    with house.database.work() as session:
+        seal(session, house.now())
 
 
 def _kept_alive(job: Callable[[], object]) -> Callable[[], None]:

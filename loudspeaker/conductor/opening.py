@@ -13,6 +13,7 @@ from firmware_bridge.contract.topics import check_level
 from loudspeaker.conductor import keys
 from loudspeaker.conductor.certificates import open_tls
 from loudspeaker.conductor.house import House
+from loudspeaker.conductor.transparency import log_what_is_missing
 from loudspeaker.database import Database
 from loudspeaker.migrations import upgrade
 from loudspeaker.settings import Settings
@@ -41,6 +42,7 @@ def open_house(settings: Settings, now: Callable[[], datetime] = utc_now) -> Ite
             site = site_id(session, settings.site)
             own = keys.load_or_make(settings.data / "keys")
             ensure_root(session, now(), site, own.root, own.server, own.authority)
+            log_what_is_missing(session, now())
         yield House(settings=settings, site=site, database=database, keys=own,
                     store=ContentStore(settings.data / "recordings"), engine=Engine(find_ffmpeg()), now=now,
                     tls=open_tls(settings, now()))

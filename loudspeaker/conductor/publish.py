@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select
@@ -18,6 +18,7 @@ from loudspeaker.conductor.commands import resend_open
 from loudspeaker.conductor.expand import expand
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.orders import Signing, build_orders
+from loudspeaker.conductor.transparency import LogUpdates, to_carry
 from loudspeaker.errors import LoudspeakerError
 from loudspeaker.nodes.models import Node, NodeState
 from loudspeaker.orders.models import Order
@@ -67,7 +68,7 @@ class Publisher:
             with self._house.database.work() as session:
                 changed = build_orders(session, now, self._signing)
             with self._house.database.read() as session:
-                wanted = wanted_of_all(session)
+                wanted = wanted_of_all(session, now)
             gone = self._known - {one.node for one in wanted}
             self._known = {one.node for one in wanted}
         for node in gone:
@@ -83,7 +84,7 @@ class Publisher:
         if not due:
             return 0
         with self._house.database.read() as session:
-            letters = _Letters(session, due)
+            letters = _Letters(self._house, session, due)
             sends = [send for one in due if (send := letters.sending(self._bridge, one)) is not None]
         try:
             for send in sends:
@@ -120,7 +121,7 @@ class Publisher:
 class _Letters:
     """What is needed to send everything due in one round, from a few queries."""
 
-    def __init__(self, session: Session, due: Sequence[Due]) -> None:
+    def __init__(self, house: House, session: Session, due: Sequence[Due]) -> None:
         self._session = session
         orders = [one.node for one in due if one.what is What.ORDER]
         self._orders = {node: signed for node, signed in session.connection().execute(  # noqa: C416 # rows, not pairs
@@ -136,6 +137,7 @@ class _Letters:
             select(col(Node.id), col(Node.place_id)).where(col(Node.id).in_(trust)))}
         self._bundles = {one: trust_bundle(session, place) for one in set(self._places.values())
                          if (place := session.get(Place, one)) is not None}
+        self._logs = LogUpdates(session, house, trust)
 
     def sending(self, bridge: Bridge, due: Due) -> Callable[[], None] | None:
         """The act of sending one thing that is due; None when there is nothing to send (yet)."""
@@ -144,7 +146,7 @@ class _Letters:
             order = envelope.decode(self._orders[node])
             return lambda: bridge.publish_order(node, order)
         if due.what is What.TRUST and node in self._places:
-            bundle = self._bundles[self._places[node]]
+            bundle = self._bundles[self._places[node]].model_copy(update={"log": self._logs.of(node)})
             return lambda: bridge.publish_trust(node, bundle)
         if due.what is What.RECEIPT and self._marks.get(node, ("", 0))[0]:
             journal, seq = self._marks[node]
@@ -152,18 +154,18 @@ class _Letters:
         return None
 
 
-def wanted_of_all(session: Session) -> list[Wanted]:
-    """What every node in service should hold: its newest order and stop, and the trust of its place."""
+def wanted_of_all(session: Session, now: datetime) -> list[Wanted]:
+    """What every node in service should hold: newest order and stop, the trust of its place, a head of the log."""
     if session.connection().execute(select(col(TrustDocument.version)).limit(1)).first() is None:
         return []  # before the first run there is nobody to trust
     trust = current_trust(session)
     approvers = trust.approvers.version if trust.approvers else 0
     orders = {node: (order_epoch, version, stop) for node, order_epoch, version, stop in session.connection().execute(
         select(col(Order.node_id), col(Order.epoch), col(Order.version), col(Order.stop_generation)))}
-    wanted = []
+    wanted, logged = [], to_carry(session, now)
     for pole in load_poles(session):
         order_epoch, version, stop = orders.get(pole.id, (0, 0, 0))
         held = {place: trust.policies[place].version for place in pole.path_ids if place in trust.policies}
         wanted.append(Wanted(pole.id, (order_epoch, version), trust.root.version, approvers, policies_digest(held),
-                             stop))
+                             stop, logged(pole.id)))
     return wanted

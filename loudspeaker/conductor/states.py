@@ -30,6 +30,8 @@ class State:
     held_approvers: int = 0
     held_policies: str = ""
     held_stop: int = 0
+    held_log_size: int = 0
+    held_log_root: str = ""
     journal_id: str = ""
     last_seq: int = 0
     playing: str | None = None
@@ -83,6 +85,8 @@ class State:
         self.boot, self.connection, self.firmware = hello.boot, hello.connection, hello.firmware[:64]
         self.last_seq, self.time_state, self.playing = hello.last_seq, hello.time_state, None
         self._holds(hello.held)
+        carried = hello.held.log
+        self.held_log_size, self.held_log_root = (carried.size, carried.root) if carried else (0, "")
 
     def _heartbeat(self, beat: Heartbeat) -> None:
         root, approvers, policies = beat.t

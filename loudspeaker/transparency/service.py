@@ -76,7 +76,8 @@ def head(session: Session, now: datetime, site: str, server_key: Ed25519PrivateK
     entries = size(session)
     last = session.exec(select(AuditEntry).order_by(col(AuditEntry.seq).desc()).limit(1)).first()
     audit = ChainHead(seq=last.seq, hash=last.hash) if last else None
-    return TreeHead(site=site, size=entries, root=root(session, entries).hex(), issued=now, audit=audit).sign(server_key)
+    said = TreeHead(site=site, size=entries, root=root(session, entries).hex(), issued=now, audit=audit)
+    return said.sign(server_key)
 
 
 def update_since(session: Session, now: datetime, site: str, server_key: Ed25519PrivateKey, since: int) -> LogUpdate:

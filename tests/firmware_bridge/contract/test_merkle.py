@@ -6,13 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.contract import merkle
+from tests.firmware_bridge.publiclog import PublicLog, entries
 
 SIZES = st.integers(1, 70)
-
-
-def entries(count: int) -> list[bytes]:
-    """So many entries of a log."""
-    return [f"statement {number}".encode() for number in range(count)]
 
 
 def by_the_book(leaves: list[bytes]) -> bytes:
@@ -27,21 +23,7 @@ def by_the_book(leaves: list[bytes]) -> bytes:
     return hashlib.sha256(b"\x01" + by_the_book(leaves[:split]) + by_the_book(leaves[split:])).digest()
 
 
-class Kept:
-    """Stored subtrees of a log."""
-
-    def __init__(self, leaves: list[bytes]) -> None:
-        self.hashes: dict[tuple[int, int], bytes] = {}
-        for position, leaf in enumerate(leaves):
-            for level, number, value in merkle.completed(position, merkle.leaf_hash(leaf), self.subtree):
-                assert self.hashes.setdefault((level, number), value) == value
-
-    def subtree(self, level: int, number: int) -> bytes:
-        """As `merkle` asks for it."""
-        return self.hashes[level, number]
-
-
-KEPT = Kept(entries(70))
+KEPT = PublicLog(*entries(70))
 
 
 def test_the_empty_log_has_the_root_of_the_book():
@@ -78,7 +60,7 @@ def test_a_log_that_was_rewritten_has_no_proof(data: st.DataObject, new: int):
     old = data.draw(st.integers(1, new))
     altered = entries(new)
     altered[data.draw(st.integers(0, old - 1))] = b"rewritten"
-    other = Kept(altered)
+    other = PublicLog(*altered)
     proof = data.draw(st.sampled_from([merkle.consistency(old, new, other.subtree),
                                        merkle.consistency(old, new, KEPT.subtree)]))
     assert not merkle.goes_on(old, by_the_book(entries(old)), new, by_the_book(altered), proof)
