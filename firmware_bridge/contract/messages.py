@@ -87,6 +87,7 @@ class Telemetry(Payload):
     volume: Count | None = None
     power: Literal["mains", "battery"] | None = None
     signal_dbm: Count | None = None
+    fetched_mb: float | None = None
 
 
 class Heartbeat(Payload):

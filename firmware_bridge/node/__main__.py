@@ -16,15 +16,17 @@ from rich.console import Console
 from rich.table import Table
 
 from firmware_bridge.contract.nodeconfig import NodeConfig
+from firmware_bridge.node import enrol as enrolment
 from firmware_bridge.node.amplifier import NullAmplifier
-from firmware_bridge.node.cache import open_client
 from firmware_bridge.node.clocks import wall_error_s
 from firmware_bridge.node.config import BadConfig, is_private, pinned_trust, read_config
+from firmware_bridge.node.enrol import EnrolError
+from firmware_bridge.node.fetching import open_client
 from firmware_bridge.node.journal import read_entries
 from firmware_bridge.node.players import Desk, NullSink, Sink, SystemSink, WavSink
 from firmware_bridge.node.players.decoder import NoDecoder, find_ffmpeg
 from firmware_bridge.node.players.sinks import NoSoundOutput, find_output
-from firmware_bridge.node.runner import Runner
+from firmware_bridge.node.runner import Runner, firmware
 from firmware_bridge.node.selftest import self_test
 
 app = typer.Typer(help="A loudspeaker node: airs what was approved, on time, by its own clock.", no_args_is_help=True)
@@ -57,6 +59,27 @@ def run(
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: runner.stop())
         runner.run()
+
+
+@app.command()
+def enrol(
+    token: Annotated[str, typer.Option(help="As on the card; - reads it from standard input, out of others' sight.")],
+    out: Annotated[Path, typer.Option(help="The configuration file that is to be written.")] =
+    Path("/etc/loudspeaker/node.json"),
+    replace: Annotated[bool, typer.Option(help="Make a controller that is a pole already another one.")] = False,
+) -> None:
+    """Make this controller a pole: prove the server by the token, make a key, get everything else."""
+    text = sys.stdin.readline() if token == "-" else token  # noqa: S105 a name
+    try:
+        made = enrolment.enrol(text, out, firmware(), replace)
+    except EnrolError as error:
+        typer.echo(f"{error}\n{error.advice}", err=True)
+        raise typer.Exit(1) from error
+    except OSError as error:
+        typer.echo(f"{out} cannot be written: {error.strerror}\nRun the command as root, or choose another --out.",
+                   err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{made.node} ({made.name}) of {made.site}: {out}")
 
 
 @app.command("self-test")

@@ -16,8 +16,6 @@ import httpx2
 from firmware_bridge.node.budget import Meter
 from firmware_bridge.node.effects import Fetch, Want
 from firmware_bridge.node.fetching import HttpSource, NotHad, Part, Source, good_statements
-from firmware_bridge.node.fetching import get_documents as get_documents
-from firmware_bridge.node.fetching import open_client as open_client
 from firmware_bridge.node.inputs import Arrived, Evicted, Spoiled, Trouble
 from firmware_bridge.node.routes import Routes
 from firmware_bridge.node.store import Store

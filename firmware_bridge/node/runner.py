@@ -18,7 +18,8 @@ from firmware_bridge.contract.nodeconfig import NodeConfig
 from firmware_bridge.contract.topics import Down, Up, of_node
 from firmware_bridge.node import agent, link
 from firmware_bridge.node.amplifier import Amplifier
-from firmware_bridge.node.cache import Cache, get_documents
+from firmware_bridge.node.blocks import BlockSource
+from firmware_bridge.node.cache import Cache
 from firmware_bridge.node.clocks import machine_boot, moment, monotonic
 from firmware_bridge.node.config import pinned_trust
 from firmware_bridge.node.crashpoints import Point, Reach, pass_by
@@ -40,6 +41,7 @@ from firmware_bridge.node.effects import (
     UploadJournal,
     Write,
 )
+from firmware_bridge.node.fetching import get_documents
 from firmware_bridge.node.inputs import (
     Boot,
     Connected,
@@ -49,19 +51,19 @@ from firmware_bridge.node.inputs import (
     Input,
     Measured,
     Message,
-    SelfTested,
     Tick,
     Trouble,
 )
+from firmware_bridge.node.hardware.parts import Parts
 from firmware_bridge.node.kept import is_damage
 from firmware_bridge.node.ledger import Ledger
+from firmware_bridge.node.machine import Machine
 from firmware_bridge.node.players import Player
-from firmware_bridge.node.selftest import measure, self_test
 from firmware_bridge.node.stage import Stage
 from firmware_bridge.node.state import Identity, State
 from firmware_bridge.node.store import Store
 from firmware_bridge.node.timekeeping import Moment
-from firmware_bridge.wire import Address, Connection, Will, WireError
+from firmware_bridge.wire import Address, Connection, NotConnected, Will, WireError
 
 MEASURE_EVERY_S = 60.0
 DISK_AGAIN_S = 10.0
@@ -85,18 +87,24 @@ class Runner:
     """One pole, from `run` to `stop`."""
 
     def __init__(self, config: NodeConfig, data: Path, player: Player, amplifier: Amplifier,
-                 client: httpx2.Client, clock: Callable[[], Moment] = moment, reach: Reach = pass_by) -> None:
+                 client: httpx2.Client, clock: Callable[[], Moment] = moment, reach: Reach = pass_by,
+                 machine: Machine | None = None) -> None:
         self.config, self.data, self._client, self._clock, self._reach = config, data, client, clock, reach
         self._log = structlog.get_logger("node").bind(node=config.node)
         self._key = keys.private_from_base64(config.private_key)
         self._inbox: queue.SimpleQueue[Input | None] = queue.SimpleQueue()
         self._store = Store(data / "recordings", reach)
         self._stage = Stage(player, amplifier, self._store, self._inbox.put, reach)
+        self._machine = machine or Machine(data, Parts())
         self._ledger = Ledger(data, reach)
         self._is_damaged = False
         self._disk_trouble: str | None = None
         self._disk_due = 0.0
-        self._cache = Cache(self._store, client, self._inbox.put, config.cache_floor_mb * 1024 * 1024)
+        self._block_topic = of_node(config.site, config.node, Down.BLOCK)
+        self._blocks = BlockSource(lambda ask: self._send(of_node(config.site, config.node, Up.BLOCK_REQUEST), ask))
+        self._cache = Cache(self._store, client, self._inbox.put, config.cache_floor_mb * 1024 * 1024,
+                            lambda: self.state.time.read(self._clock()).now, broker=self._blocks,
+                            connected=lambda: self.state.link.up)
         self._connection: Connection | None = None
         self._topics: tuple[str, ...] = ()
         self._measured = 0.0
@@ -159,9 +167,19 @@ class Runner:
     def _connect(self) -> Connection:
         return Connection(
             [self._address(number) for number in range(len(self.config.brokers))], self._topics,
-            lambda topic, payload, retained: self._inbox.put(Message(topic, payload, retained, monotonic())),
-            lambda: self._inbox.put(Connected()), lambda reason: self._inbox.put(Disconnected(reason)),
-            self._will)
+            self._hear, self._on_connected, lambda reason: self._inbox.put(Disconnected(reason)), self._will,
+            on_torn=lambda topic, payload: self._blocks.take(payload) if topic == self._block_topic else None)
+
+    def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
+        if topic == self._block_topic:
+            self._blocks.take(payload)
+        else:
+            self._inbox.put(Message(topic, payload, retained, monotonic()))
+
+    def _on_connected(self) -> None:
+        self._blocks.connected()
+        self._inbox.put(Connected())
+
 
     def _address(self, number: int) -> Address:
         broker = self.config.brokers[number]
@@ -200,7 +218,8 @@ class Runner:
         self._mind_disk()
         if monotonic() - self._measured > MEASURE_EVERY_S:
             self._measured = monotonic()
-            self.take(Measured(measure(self.data)))
+            self.take(Measured(self._machine.measure() | {"fetched_mb": round(self._cache.fetched_bytes / 1e6, 1)}))
+        self._machine.pat()
         return True
 
     def _wake_again(self) -> None:
@@ -241,18 +260,21 @@ class Runner:
                 self._store.remove(sha256)
             case Sync():
                 self._aside(self._sync)
-            case SelfTest(command):
-                self._aside(lambda: self._inbox.put(SelfTested(command, self_test(self.data))))
+            case SelfTest(command, aloud):
+                self._aside(lambda: self._inbox.put(self._machine.test(command, aloud)))
             case Subscribe(topics):
                 self._subscribe(topics)
             case Prepare() | Play() | Silence() | SetVolume() | SwitchAmplifier():
                 self._stage.perform(effect)
 
-    def _publish(self, topic: str, payload: bytes) -> None:
+    def _send(self, topic: str, payload: bytes) -> None:
         if self._connection is None:
-            return
+            raise NotConnected(topic)
+        self._connection.publish(topic, payload)
+
+    def _publish(self, topic: str, payload: bytes) -> None:
         try:
-            self._connection.publish(topic, payload)
+            self._send(topic, payload)
         except WireError as error:
             self._log.debug("unsent", topic=topic, error=repr(error))
 
@@ -279,7 +301,7 @@ class Runner:
         self._publish(of_node(self.config.site, self.config.node, Up.PRESENCE), goodbye)
         if self._connection is not None:
             self._connection.stop()
-        self._stage.player.close()
-        self._stage.switch(False)
+        self._stage.close()
         self._cache.close()
         self._ledger.close()
+        self._machine.close()

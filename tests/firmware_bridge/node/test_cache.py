@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware_bridge.node.cache import Cache, open_client
+from firmware_bridge.node.cache import Cache
 from firmware_bridge.node.effects import Fetch, Want
+from firmware_bridge.node.fetching import open_client
 from firmware_bridge.node.inputs import Arrived, Evicted, Spoiled, Trouble
 from firmware_bridge.node.store import Store
 from tests.firmware_bridge.builders import approved

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from firmware_bridge.node.amplifier import NullAmplifier
-from firmware_bridge.node.cache import open_client
 from firmware_bridge.node.clocks import moment
 from firmware_bridge.node.effects import Cue, Keep, Write
+from firmware_bridge.node.fetching import open_client
 from firmware_bridge.node.inputs import Boot
 from firmware_bridge.node.players import Desk, NullSink, Player, WavSink
 from firmware_bridge.node.runner import Runner
