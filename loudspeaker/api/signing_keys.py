@@ -3,18 +3,29 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
+from firmware_bridge.contract.passkeys import KeyKind
 from loudspeaker.api.deps import CurrentActor, HouseDep, Now, Reading, Work
 from loudspeaker.approvals import keys
 from loudspeaker.approvals.keys import NewKey
 from loudspeaker.approvals.models import SigningKey
+from loudspeaker.approvals.passkeys import Binding, check_binding
 from loudspeaker.conductor import trust
 
 router = APIRouter(prefix="/api/v1", tags=["signing keys"])
 
 Owners = Annotated[int, Field(ge=1, le=5)]
+
+
+class PasskeyIn(BaseModel):
+    """Which passkey a key is: its kind, the pages that it may sign on, its credential id (base64url)."""
+
+    kind: KeyKind
+    relying_party: str = Field(max_length=253)
+    origin: str = Field(max_length=300)
+    credential_id: str = Field(max_length=1400)
 
 
 class NewKeyIn(BaseModel):
@@ -23,6 +34,7 @@ class NewKeyIn(BaseModel):
     public_key: str = Field(max_length=100)
     proof: dict[str, Any]
     sealed: dict[str, Any] | None = None
+    passkey: PasskeyIn | None = None
 
 
 class SealedIn(BaseModel):
@@ -37,6 +49,8 @@ class KeyOut(BaseModel):
     id: str
     user_id: str
     public_key: str
+    kind: str
+    relying_party: str | None
     made_at: datetime
     place_id: str | None
     listed_at: datetime | None
@@ -45,9 +59,10 @@ class KeyOut(BaseModel):
 
 
 class OwnKeyOut(KeyOut):
-    """One's own key, with the sealed half."""
+    """One's own key, with the sealed half, or what finds the passkey again."""
 
     sealed: dict[str, Any] | None
+    credential_id: str | None
 
 
 class KeyOfPlaceOut(KeyOut):
@@ -98,9 +113,12 @@ def mine(actor: CurrentActor, session: Reading) -> list[OwnKeyOut]:
 
 
 @router.post("/me/signing-keys", status_code=201)
-def register(given: NewKeyIn, actor: CurrentActor, session: Work, now: Now) -> OwnKeyOut:
+def register(given: NewKeyIn, actor: CurrentActor, session: Work, now: Now, request: Request) -> OwnKeyOut:
     """Register a key that one holds."""
-    return _own(keys.register_key(session, actor, now, NewKey(given.public_key, given.proof, given.sealed)))
+    passkey = Binding(**given.passkey.model_dump()) if given.passkey else None
+    if passkey is not None:
+        check_binding(passkey, request.headers.get("host", ""))
+    return _own(keys.register_key(session, actor, now, NewKey(given.public_key, given.proof, given.sealed, passkey)))
 
 
 @router.put("/me/signing-keys/{key_id}")
@@ -136,7 +154,7 @@ def need_owners(given: OwnersIn, actor: CurrentActor, session: Work, house: Hous
 
 
 def _own(key: SigningKey) -> OwnKeyOut:
-    return OwnKeyOut(**_fields(key), sealed=key.sealed)
+    return OwnKeyOut(**_fields(key), sealed=key.sealed, credential_id=key.credential_id)
 
 
 def _fields(key: SigningKey) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from firmware_bridge.contract.documents import Approver
 from firmware_bridge.contract.envelope import Envelope, MalformedEnvelope, from_dict, good_signers
 from firmware_bridge.contract.keys import key_id
 from loudspeaker.approvals.models import SigningKey
+from loudspeaker.approvals.passkeys import Binding
 from loudspeaker.audit import service as audit
 from loudspeaker.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from loudspeaker.places.models import Place
@@ -28,11 +29,15 @@ KEYS_EACH = 10
 
 @dataclass(frozen=True)
 class NewKey:
-    """A public key, its private half as sealed in the browser (None: a key file), and the proof that both are held."""
+    """A public key, its private half as sealed in the browser (None: a key file), and the proof that both are held.
+
+    Of a passkey the private half is with its owner's device, and `passkey` says where it may be used.
+    """
 
     public_key: str
     proof: dict[str, Any]
     sealed: dict[str, Any] | None = None
+    passkey: Binding | None = None
 
 
 def keys_of(session: Session, actor: Actor) -> list[SigningKey]:
@@ -45,21 +50,27 @@ def register_key(session: Session, actor: Actor, now: datetime, given: NewKey) -
     """Keep a person's new key, once they have proved that they hold it. It counts only when listed.
 
     The proof is a DSSE envelope of type `application/vnd.loudspeaker.key-proof+json` over
-    `{"user": …, "public_key": …}`, signed by the key itself. Raises InvalidError, ForbiddenError, ConflictError.
+    `{"user": …, "public_key": …}`, for a passkey with its `kind`, `relying_party` and `origin`, by the key itself.
+    Raises InvalidError, ForbiddenError, ConflictError.
     """
     if Role.APPROVER not in {held.role for held in actor.roles}:
         raise ForbiddenError("Only approvers have signing keys.")
     name = _checked_proof(given, actor.user.id)
     if given.sealed is not None:
         _check_sealed(given.sealed, given.public_key)
+    if given.passkey is not None and given.sealed is not None:
+        raise InvalidError("The sealed key is not the one it should be.", field="sealed")
     if session.get(SigningKey, name) is not None:
         raise ConflictError("This signing key is known already.", advice="Make a new key.")
     if len(keys_of(session, actor)) >= KEYS_EACH:
         raise ConflictError("You have many signing keys already.", advice="Ask an administrator to help.")
     key = SigningKey(id=name, user_id=actor.user.id, public_key=given.public_key, sealed=given.sealed, made_at=now)
+    if given.passkey is not None:
+        key.kind, key.relying_party = given.passkey.kind, given.passkey.relying_party
+        key.origin, key.credential_id = given.passkey.origin, given.passkey.credential_id
     session.add(key)
     session.flush()
-    audit.record(session, now, actor.user.id, "signing_key.register", f"signing_key:{name}")
+    audit.record(session, now, actor.user.id, "signing_key.register", f"signing_key:{name}", kind=key.kind)
     return key
 
 
@@ -152,6 +163,7 @@ def publish(session: Session, now: datetime, authority: Ed25519PrivateKey) -> in
 def _approver(key: SigningKey, owner: User) -> Approver:
     return Approver.model_validate({
         "owner": owner.id, "name": owner.name, "place": key.place_id, "public_key": key.public_key,
+        "kind": key.kind, "relying_party": key.relying_party, "origin": key.origin,
         "valid_from": key.listed_at, "valid_until": key.valid_until})
 
 
@@ -180,10 +192,12 @@ def _checked_proof(given: NewKey, user_id: str) -> str:
         said = strictjson.loads(proof.payload, PROOF_BYTES)
     except (ValueError, MalformedEnvelope, strictjson.MalformedJson) as error:
         raise wrong from error
-    if not _proves(proof, name, given.public_key) or said != {"user": user_id, "public_key": given.public_key}:
+    expected = {"user": user_id, "public_key": given.public_key} | (given.passkey.said() if given.passkey else {})
+    if not _proves(proof, name, given) or said != expected:
         raise wrong
     return name
 
 
-def _proves(proof: Envelope, name: str, public_key: str) -> bool:
-    return proof.payload_type == PROOF_TYPE and good_signers(proof, {name: public_key}) == {name}
+def _proves(proof: Envelope, name: str, given: NewKey) -> bool:
+    key = given.passkey.verifier(given.public_key) if given.passkey else given.public_key
+    return proof.payload_type == PROOF_TYPE and good_signers(proof, {name: key}) == {name}

@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from firmware_bridge.contract.documents import AirClass
+from firmware_bridge.contract.passkeys import KeyKind
 from loudspeaker.approvals.keys import keys_of
 from loudspeaker.approvals.models import Approval, SigningKey
 from loudspeaker.approvals.service import Waiting, waiting_for
@@ -40,8 +41,14 @@ class OwnKey:
 
     @property
     def signs_here(self) -> bool:
-        """Whether this browser can sign with it: listed, and sealed here rather than in a key file."""
-        return self.state is KeyState.LISTED and self.key is not None and self.key.sealed is not None
+        """Whether a browser can sign with it: listed, and sealed here or a passkey, rather than in a key file."""
+        return self.state is KeyState.LISTED and self.key is not None and (
+            self.key.sealed is not None or self.is_passkey)
+
+    @property
+    def is_passkey(self) -> bool:
+        """Whether it is kept by the person's device."""
+        return self.key is not None and self.key.kind != KeyKind.ED25519
 
 
 @dataclass(frozen=True)

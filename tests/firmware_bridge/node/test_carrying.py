@@ -38,14 +38,17 @@ def test_the_first_head_is_taken_and_told_in_the_next_hello_even_after_a_kill() 
     assert carried(pole) == (10, TEN.root().hex())
     pole.ready()
     hellos = [Hello.from_bytes(one.payload) for one in pole.published if one.topic == of_node(SITE, NODE, Up.HELLO)]
-    assert hellos[-1].held.log is not None and hellos[-1].held.log.size == 10
-    assert hellos[0].held.log is not None and hellos[0].held.log.size == 0
+    assert hellos[-1].held.log is not None
+    assert hellos[-1].held.log.size == 10
+    assert hellos[0].held.log is not None
+    assert hellos[0].held.log.size == 0
 
 
 def test_a_log_that_grew_is_followed() -> None:
     pole, grown = carrying_ten(), PublicLog(*entries(25))
     pole.receive(handed(grown.update(10)), Down.TRUST)
-    assert carried(pole) == (25, grown.root().hex()) and not pole.refusals("trust_refused")
+    assert carried(pole) == (25, grown.root().hex())
+    assert not pole.refusals("trust_refused")
 
 
 @pytest.mark.parametrize(("other", "reason"), [
@@ -65,13 +68,15 @@ def test_a_log_that_takes_something_back_is_refused_and_journalled(other: Public
 def test_the_rest_of_a_bundle_is_judged_whatever_its_log_is_worth() -> None:
     pole = carrying_ten()
     pole.receive(handed(PublicLog(*entries(9)).update(10), COMMUNE.then(owners_needed=(2, 2, 2))), Down.TRUST)
-    assert pole.state.trust.root.version == 2 and pole.refusals("trust_refused") == ["log_shrunk"]
+    assert pole.state.trust.root.version == 2
+    assert pole.refusals("trust_refused") == ["log_shrunk"]
 
 
 def test_a_proof_from_an_older_head_is_left_aside() -> None:
     pole = carrying_ten()
     pole.receive(handed(PublicLog(*entries(25)).update(4)), Down.TRUST)
-    assert carried(pole) == (10, TEN.root().hex()) and not pole.refusals("trust_refused")
+    assert carried(pole) == (10, TEN.root().hex())
+    assert not pole.refusals("trust_refused")
 
 
 @pytest.mark.parametrize(("update", "reason"), [
@@ -82,7 +87,8 @@ def test_a_proof_from_an_older_head_is_left_aside() -> None:
 def test_only_the_server_gives_heads(update: LogUpdate, reason: str) -> None:
     pole = Pole(COMMUNE).ready()
     pole.receive(handed(update), Down.TRUST)
-    assert carried(pole) is None and pole.refusals("trust_refused") == [reason]
+    assert carried(pole) is None
+    assert pole.refusals("trust_refused") == [reason]
 
 
 def test_a_root_of_a_new_key_epoch_begins_a_new_log() -> None:
