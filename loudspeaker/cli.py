@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -12,12 +13,14 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session, col, select
 
+from firmware_bridge.bridge.broker.base import LOOPBACK
 from loudspeaker import serving
 from loudspeaker.approvals.command import app as approve_app
 from loudspeaker.conductor.opening import open_house, utc_now
 from loudspeaker.demo.command import demo
 from loudspeaker.doctor import examine
 from loudspeaker.errors import InvalidError, LoudspeakerError
+from loudspeaker.nodes.enrolment import HOURS
 from loudspeaker.nodes.models import Node, NodeState
 from loudspeaker.places.models import Place
 from loudspeaker.settings import Settings
@@ -35,7 +38,7 @@ app.command()(demo)
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 TOKEN_VARIABLE = "LOUDSPEAKER_TOKEN"  # noqa: S105 a name
-TIMEOUT_S = 30.0
+TIMEOUT_S, HEALTH_TIMEOUT_S = 30.0, 8.0
 
 
 @app.command()
@@ -108,27 +111,26 @@ def node_add(
     name: str,
     place: Annotated[str, typer.Option(help="Id of the place where it stands.")],
     server: Annotated[str, typer.Option(envvar="LOUDSPEAKER_SERVER", help="Address of the running server.")],
-    out: Annotated[Path | None, typer.Option(help="Where to write the file; by default <id>.json.")] = None,
     volume: int = 80,
+    hours: Annotated[int, typer.Option(help="How long the enrolment token holds.")] = HOURS,
+    ca: Annotated[Path | None, typer.Option(help="The server's authority (its /ca.crt), where it has its own.")] = None,
 ) -> None:
-    """Add a node at the running server and write its one configuration file. Needs LOUDSPEAKER_TOKEN."""
+    """Add a node at the running server and print its enrolment token, once. Needs LOUDSPEAKER_TOKEN."""
     token = os.environ.get(TOKEN_VARIABLE)
     if not token:
         _fail(f"{TOKEN_VARIABLE} is not set.", "Make a personal token on your account's page.")
     try:
         # our own server is on this machine or its network: no proxy is asked
         answer = httpx.post(f"{server.rstrip('/')}/api/v1/nodes", timeout=TIMEOUT_S, trust_env=False,
+                            verify=ssl.create_default_context(cafile=ca) if ca else True,
                             headers={"Authorization": f"Bearer {token}"},
-                            json={"name": name, "place_id": place, "volume": volume})
+                            json={"name": name, "place_id": place, "volume": volume, "hours": hours})
     except httpx.HTTPError as error:
         _fail(f"The server does not answer: {error}", "Check its address.")
     told = answer.json()
     if answer.status_code != 201:
         _fail(told.get("title", answer.text), told.get("what_to_do", ""))
-    target = out or Path(told["filename"])
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(told["config"])
-    Console().print(f"{told['id']}: {target}")
+    Console().print(f"{told['id']}: {told['token']}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -143,6 +145,22 @@ def doctor(as_json: Json = False) -> None:
             table.add_row("[green]✓[/green]" if one.well else "[red]✗[/red]", one.what, one.said)
         Console().print(table)
     raise typer.Exit(0 if all(one.well for one in findings) else 1)
+
+
+@app.command()
+def health() -> None:
+    """Ask the server on this machine whether database and broker work; exit code 1 when they do not."""
+    settings = Settings()
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    own = LOOPBACK.get(settings.host, host)
+    url = f"{'https' if settings.has_tls else 'http'}://{own}:{settings.port}/healthz"
+    try:
+        # whether a part works is no secret and no order: the certificate is not what is asked about
+        answer = httpx.get(url, timeout=HEALTH_TIMEOUT_S, trust_env=False, verify=False)
+    except httpx.HTTPError as error:
+        _fail(f"{url} does not answer: {error}", "Is the server running?")
+    typer.echo(answer.text)
+    raise typer.Exit(0 if answer.status_code == httpx.codes.OK else 1)
 
 
 def _place(session: Session, wanted: str) -> Place:

@@ -12,9 +12,10 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from sqlmodel import Session, col, select
 
+from loudspeaker.conductor.enrolling import use_given_credentials
 from loudspeaker.conductor.house import House
 from loudspeaker.errors import ForbiddenError, SignInNeededError
-from loudspeaker.nodes.models import Node
+from loudspeaker.nodes.models import NextCredentials, Node
 from loudspeaker.users import credentials
 from loudspeaker.users.access import Actor
 from loudspeaker.users.credentials import SignedIn
@@ -119,16 +120,27 @@ CurrentCsrf = Annotated[str, Depends(_csrf)]
 """The CSRF token that forms of this page send as `csrf` or X-CSRF-Token."""
 
 
+def _by_token(session: Session, hashed: str) -> Node | None:
+    return session.exec(select(Node).where(Node.api_token_hash == hashed, col(Node.retired_at).is_(None),
+                                           col(Node.revoked_at).is_(None))).first()
+
+
 def _node(request: Request, house: HouseDep) -> Node:
     token = bearer_of(request)
     if token is None:
         raise SignInNeededError("A node's token is needed.", advice="Send Authorization: Bearer with the node's token.")
+    known = digest(token)
     with house.database.read() as session:
-        node = session.exec(select(Node).where(Node.api_token_hash == digest(token),
-                                               col(Node.retired_at).is_(None))).first()
+        node = _by_token(session, known)
+        given = session.exec(select(NextCredentials.node_id).where(
+            NextCredentials.api_token_hash == known)).first() if node is None else None
+    if given is not None:
+        use_given_credentials(house, given)
+        with house.database.read() as session:
+            node = _by_token(session, known)
     if node is None:
         raise SignInNeededError("This token is not known or was revoked.",
-                                advice="Give the node its newest configuration file.")
+                                advice="Let the node ask for new credentials with its key, or enrol it again.")
     return node
 
 

@@ -1,15 +1,19 @@
-"""Nodes: adding a pole, its configuration file, its state and history, and taking it down."""
+"""Nodes: adding a pole, its tokens and credentials, its state and history, and taking it down."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import Field
+from sqlmodel import Session
 
+from firmware_bridge.contract.documents import CommandKind
 from loudspeaker.api.deps import CurrentActor, HouseDep, Now, Reading, Work
 from loudspeaker.api.schemas import In, Instant, Out
-from loudspeaker.conductor import poles
-from loudspeaker.conductor.poles import NewNode
-from loudspeaker.nodes import service
+from loudspeaker.conductor import enrolling, poles
+from loudspeaker.conductor.commands import ask
+from loudspeaker.nodes import enrolment, service
+from loudspeaker.nodes.enrolment import HOURS, LONGEST_HOURS
 from loudspeaker.nodes.models import Node, NodeState
 from loudspeaker.orders.models import Order
 from loudspeaker.places.models import Place
@@ -21,6 +25,7 @@ Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Languages = Annotated[list[str], Field(max_length=10)]
+Hours = Annotated[int, Field(ge=1, le=LONGEST_HOURS)]
 
 
 class StateOut(Out):
@@ -78,6 +83,8 @@ class AddNode(In):
     longitude: Longitude | None = None
     volume: Percent = 80
     languages: Languages = []
+    hours: Hours = HOURS
+    """How long its token holds."""
 
 
 class NodeChange(In):
@@ -92,12 +99,27 @@ class NodeChange(In):
     languages: Languages | None = None
 
 
-class NewNodeOut(Out):
-    """A node's configuration file, which is shown this once."""
+class NewToken(In):
+    """How long it holds."""
+
+    hours: Hours = HOURS
+
+
+class TokenOut(Out):
+    """A node's enrolment token, which is shown this once."""
 
     id: str
-    filename: str
-    config: str
+    token: str
+    expires_at: Instant
+
+
+class EnrolmentOut(Out):
+    """Where a node stands: none, waiting, expired, enrolled or revoked."""
+
+    state: str
+    expires_at: Instant | None
+    enrolled_at: Instant | None
+    renewal_asked_at: Instant | None
 
 
 class BucketOut(Out):
@@ -125,9 +147,9 @@ def nodes(session: Reading, actor: CurrentActor, place: str | None = None, retir
 
 
 @router.post("", status_code=201)
-def add(session: Work, house: HouseDep, actor: CurrentActor, given: AddNode) -> NewNodeOut:
-    """A new pole and its one configuration file."""
-    return _new(poles.add_node(session, house, actor, **given.model_dump()))
+def add(session: Work, house: HouseDep, actor: CurrentActor, given: AddNode) -> TokenOut:
+    """A new pole, and the token that lets its controller come once."""
+    return _token(enrolling.expect_node(session, house, actor, **given.model_dump()))
 
 
 @router.get("/{node_id}")
@@ -146,10 +168,36 @@ def change(session: Work, house: HouseDep, actor: CurrentActor, node_id: str, gi
     return _out(*service.node_with_state(session, actor, node_id))
 
 
-@router.post("/{node_id}/reissue")
-def reissue(session: Work, house: HouseDep, actor: CurrentActor, node_id: str) -> NewNodeOut:
-    """New credentials and a new configuration file; the old ones are cut off."""
-    return _new(poles.reissue_node(session, house, actor, node_id))
+@router.get("/{node_id}/enrolment")
+def enrolment_state(session: Reading, actor: CurrentActor, now: Now, node_id: str) -> EnrolmentOut:
+    """Whether its controller has come."""
+    return _enrolment(session, service.node_to_see(session, actor, node_id), now)
+
+
+@router.post("/{node_id}/enrolment", status_code=201)
+def token(session: Work, house: HouseDep, actor: CurrentActor, node_id: str, given: NewToken) -> TokenOut:
+    """Another token; an earlier one counts no more. What runs goes on until the new controller comes."""
+    return _token(enrolling.new_token(session, house, actor, node_id, given.hours))
+
+
+@router.delete("/{node_id}/enrolment")
+def cancel(session: Work, actor: CurrentActor, now: Now, node_id: str) -> EnrolmentOut:
+    """Let no controller come any more."""
+    return _enrolment(session, enrolment.cancel_token(session, actor, now, node_id), now)
+
+
+@router.post("/{node_id}/credentials/replace")
+def replace_credentials(session: Work, house: HouseDep, actor: CurrentActor, now: Now, node_id: str) -> EnrolmentOut:
+    """Let the node fetch new credentials; the former ones end when these are used, or after an hour."""
+    node = enrolment.ask_renewal(session, actor, now, node_id)
+    ask(session, actor, now, house, f"node:{node_id}", CommandKind.SYNC)
+    return _enrolment(session, node, now)
+
+
+@router.post("/{node_id}/credentials/revoke")
+def revoke_credentials(session: Work, house: HouseDep, actor: CurrentActor, now: Now, node_id: str) -> EnrolmentOut:
+    """Cut the node off from broker and server at once, until a controller enrols anew."""
+    return _enrolment(session, enrolling.revoke(session, house, actor, node_id), now)
 
 
 @router.post("/{node_id}/retire")
@@ -179,5 +227,11 @@ def _out(node: Node, state: NodeState, place: Place) -> NodeOut:
                    state=StateOut.model_validate(state))
 
 
-def _new(made: NewNode) -> NewNodeOut:
-    return NewNodeOut(id=made.node.id, filename=made.filename, config=made.config)
+def _token(card: enrolling.Card) -> TokenOut:
+    return TokenOut(id=card.node_id, token=card.token, expires_at=card.expires_at)
+
+
+def _enrolment(session: Session, node: Node, now: datetime) -> EnrolmentOut:
+    newest = enrolment.newest_token(session, node.id)
+    return EnrolmentOut(state=enrolment.state_of(node, newest, now), expires_at=newest.expires_at if newest else None,
+                        enrolled_at=newest.used_at if newest else None, renewal_asked_at=node.renewal_asked_at)

@@ -11,6 +11,7 @@ from audio.engine import Engine
 from audio.store import ContentStore
 from firmware_bridge.bridge.broker import Broker, BrokerUser
 from firmware_bridge.bridge.server import Bridge
+from loudspeaker.conductor.challenges import Challenges
 from loudspeaker.conductor.handouts import Handouts
 from loudspeaker.conductor.hub import Hub
 from loudspeaker.conductor.keys import SiteKeys
@@ -61,6 +62,7 @@ class House:
     """Who may join the broker now; changed under `broker_lock` by `conductor.rights`."""
     broker_lock: Lock = field(default_factory=Lock)
     handouts: Handouts = field(default_factory=Handouts)
+    challenges: Challenges = field(default_factory=Challenges)
     uploads: UploadFolder = field(init=False)
     shelf: Shelf = field(init=False)
     processing: Processing = field(init=False)

@@ -61,6 +61,7 @@ def start(house: House, clock: AlarmClock | None = None) -> Jobs:
     jobs.clock.every(SWEEP_S, "sweep", _kept_alive(rounds.sweep))
     jobs.clock.every(SWEEP_S, "rights", _kept_alive(lambda: keep_fresh(house)))
     jobs.clock.every(TIDY_S, "credentials", _kept_alive(lambda: end_former_credentials(house)))
+    jobs.clock.every(HEALTH_S, "overtake", _kept_alive(publisher.overtake))
     jobs.clock.every(TIDY_S, "recordings", _kept_alive(house.processing.sweep))
     jobs.clock.every(EXPAND_S, "expand", publisher.outdated)
     jobs.clock.every(CERTIFICATE_S, "certificate", _kept_alive(lambda: certificates.renew(house)))

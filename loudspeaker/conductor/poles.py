@@ -45,13 +45,6 @@ def add_node(session: Session, house: House, actor: Actor, place_id: str, name: 
     return NewNode(made.node, config_of(session, house, made).to_text())
 
 
-def reissue_node(session: Session, house: House, actor: Actor, node_id: str) -> NewNode:
-    """New credentials and a new file for a node; who joins with the old ones is cut off."""
-    made = nodes.reissue(session, actor, house.now(), node_id)
-    poles_changed(session, house)
-    return NewNode(made.node, config_of(session, house, made).to_text())
-
-
 def change_node(session: Session, house: House, actor: Actor, node_id: str, **given: Any) -> Node:
     """Change a node (`given`: see nodes.service.change_node)."""
     node = nodes.change_node(session, actor, house.now(), node_id, **given)
@@ -105,15 +98,20 @@ def archive_place(session: Session, house: House, actor: Actor, place_id: str) -
 def config_of(session: Session, house: House, made: NodeSecrets) -> NodeConfig:
     """The one file that makes a pole. Raises UnavailableError while the broker's address is not known."""
     node, place = made.node, tree.get(session, made.node.place_id)
+    return NodeConfig(site=house.site, node=node.id, name=node.name, place_path=place.path_ids, zone=place.zone,
+                      server=house.public_url, api_token=made.api_token,
+                      brokers=brokers_of(house, node.id, node.broker_secret, node.client_id),
+                      ca=house.tls.authority_pem if house.tls else None,
+                      private_key=made.private_key, trust_root=_root(session))
+
+
+def brokers_of(house: House, login: str, password: str, client_id: str) -> tuple[BrokerAddress, ...]:
+    """The brokers with one login, as a pole's file names them. Raises UnavailableError while none is known."""
     if house.broker is None:
         raise UnavailableError("The broker is not running, so its address is not known.")
     address = house.broker.address
-    broker = BrokerAddress(host=_reachable(house, address.host), port=address.port, username=node.id,
-                           password=node.broker_secret, client_id=node.client_id, tls=address.tls,
-                           ca=address.ca.read_text() if address.ca else None)
-    return NodeConfig(site=house.site, node=node.id, name=node.name, place_path=place.path_ids, zone=place.zone,
-                      server=house.public_url, api_token=made.api_token, brokers=(broker,),
-                      private_key=made.private_key, trust_root=_root(session))
+    return (BrokerAddress(host=_reachable(house, address.host), port=address.port, username=login, password=password,
+                          client_id=client_id, tls=address.tls, ca=address.ca.read_text() if address.ca else None),)
 
 
 def _root(session: Session) -> dict[str, Any]:

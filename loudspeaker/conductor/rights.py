@@ -9,22 +9,34 @@ from firmware_bridge.bridge.broker import BrokerError, BrokerUser
 from firmware_bridge.contract.topics import node_rights
 from loudspeaker.conductor.house import House
 from loudspeaker.database import after_commit
-from loudspeaker.nodes.models import Node
+from loudspeaker.nodes.models import NextCredentials, Node
 from loudspeaker.places.models import Place, ZoneNode
 
 log = structlog.get_logger("rights")
 
 
 def broker_users(session: Session, site: str) -> Iterator[BrokerUser]:
-    """One login per node in service: its own topics, and the commands of its places and zones. By id."""
+    """One login (two while credentials change) per node that has a key: its own topics, and the commands of its places
+    and zones. By id."""
     zones: dict[str, list[str]] = {}
     for row in session.exec(select(ZoneNode).order_by(col(ZoneNode.zone_id))):
         zones.setdefault(row.node_id, []).append(row.zone_id)
-    rows = session.exec(select(Node, Place.path).join(Place, col(Place.id) == col(Node.place_id))
-                        .where(col(Node.retired_at).is_(None)).order_by(col(Node.id)))
-    for node, path in rows:
-        groups = (*path.strip("/").split("/"), *zones.get(node.id, ()))
-        yield BrokerUser(node.id, node.broker_secret, node.client_id, node_rights(site, node.id, groups))
+    rows = session.exec(select(Node, Place.path, NextCredentials)
+                        .join(Place, col(Place.id) == col(Node.place_id))
+                        .outerjoin(NextCredentials, col(NextCredentials.node_id) == col(Node.id))
+                        .where(col(Node.retired_at).is_(None), col(Node.revoked_at).is_(None), Node.public_key != "")
+                        .order_by(col(Node.id)))
+    for node, path, following in rows:
+        rights = node_rights(site, node.id, (*path.strip("/").split("/"), *zones.get(node.id, ())))
+        yield BrokerUser(login_of(node.id, node.credential), node.broker_secret, node.client_id, rights)
+        if following is not None:
+            yield BrokerUser(login_of(node.id, following.credential), following.broker_secret, following.client_id,
+                             rights)
+
+
+def login_of(node_id: str, credential: int) -> str:
+    """A node's user name at the broker; while credentials change hands it has two. No node id has an underscore."""
+    return f"{node_id}_{credential}" if credential else node_id
 
 
 def refresh(house: House) -> None:

@@ -34,35 +34,34 @@ class NodeSecrets:
 def add_node(session: Session, actor: Actor, now: datetime, place_id: str, name: str, location: str = "",
              latitude: float | None = None, longitude: float | None = None, volume: int = 80,
              languages: Sequence[str] = ()) -> NodeSecrets:
-    """A new node at a place, with credentials of its own. Administrators and technicians may.
+    """A new node at a place, with a key and credentials that the server makes: for samples, not for real poles.
+
+    Administrators and technicians may. Real controllers make their own key: see `enrolment.expect_node`.
 
     Raises InvalidError (name, volume, languages), ConflictError (`name_taken`).
     """
+    node = put_node(session, actor, now, place_id, name, location=location, latitude=latitude, longitude=longitude,
+                    volume=volume, languages=languages)
+    private, token = keys.new_key(), new_secret()
+    node.public_key, node.api_token_hash = keys.public_to_base64(private), digest(token)
+    session.add(node)
+    session.flush()
+    return NodeSecrets(node, keys.private_to_base64(private), token)
+
+
+def put_node(session: Session, actor: Actor, now: datetime, place_id: str, name: str, **given: object) -> Node:
+    """A new node at a place, whose controller has neither key nor credentials yet.
+
+    `given` and the errors are those of `add_node`.
+    """
     place = _open_place(session, actor, place_id)
-    private = keys.new_key()
-    token = new_secret()
-    node = Node(id=free_id(session, name), place_id=place.id, name="", created_at=now,
-                public_key=keys.public_to_base64(private), client_id=new_secret(), broker_secret=new_secret(),
-                api_token_hash=digest(token))
-    _set(session, node, name=name, location=location, latitude=latitude, longitude=longitude, volume=volume,
-         languages=languages)
+    node = Node(id=free_id(session, name), place_id=place.id, name="", created_at=now, public_key="",
+                client_id=new_secret(), broker_secret=new_secret(), api_token_hash=digest(new_secret()))
+    _set(session, node, name=name, **given)
     session.add(NodeState(node_id=node.id, changed_at=now))
     session.flush()
     record(session, now, actor.user.id, "node.added", f"node:{node.id}", place.id, name=node.name)
-    return NodeSecrets(node, keys.private_to_base64(private), token)
-
-
-def reissue(session: Session, actor: Actor, now: datetime, node_id: str) -> NodeSecrets:
-    """New keys and credentials for a node (lost or leaked file, new controller); the old ones count no more."""
-    node = node_to_manage(session, actor, node_id)
-    private = keys.new_key()
-    token = new_secret()
-    node.public_key, node.api_token_hash = keys.public_to_base64(private), digest(token)
-    node.client_id, node.broker_secret = new_secret(), new_secret()
-    session.add(node)
-    session.flush()
-    record(session, now, actor.user.id, "node.reissued", f"node:{node.id}", node.place_id)
-    return NodeSecrets(node, keys.private_to_base64(private), token)
+    return node
 
 
 def change_node(session: Session, actor: Actor, now: datetime, node_id: str, *, name: str | None = None,

@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from firmware_bridge.node.enrol import enrol
 from loudspeaker import __main__ as launcher
 from loudspeaker import serving
 
@@ -26,6 +27,7 @@ class Served:
     """A running `loudspeaker serve`."""
 
     def __init__(self, data: Path) -> None:
+        self.data = data
         self.log = (data.parent / "server.log").open("w+")
         environment = {**os.environ, "LOUDSPEAKER_DATA": str(data), "LOUDSPEAKER_SITE": "xa-minh-tan"}
         self.process = subprocess.Popen([sys.executable, "-m", "loudspeaker", "serve", "--port", "0", "--json"],
@@ -73,7 +75,8 @@ def test_it_serves_sets_up_and_ends_within_three_seconds_with_an_open_event_stre
         made = client.post("/api/v1/nodes", headers={"X-CSRF-Token": me["csrf"]}, json={
             "place_id": me["roles"][0]["place_id"], "name": "Loa 1"})
         assert made.status_code == 201, made.text
-        assert json.loads(made.json()["config"])["brokers"][0]["port"] == served.facts["broker"]["port"]
+        config = enrol(made.json()["token"], served.data.parent / "pole.json")
+        assert config.brokers[0].port == served.facts["broker"]["port"]
         with client.stream("GET", "/events") as stream:
             lines = stream.iter_lines()
             assert next(lines) == "event: hello"

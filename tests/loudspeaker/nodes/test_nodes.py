@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +23,14 @@ from loudspeaker.places.models import Place
 from loudspeaker.playbacks.models import Playback, PlaybackState
 from loudspeaker.users.models import Role
 from tests.loudspeaker.builders import START, a_client, a_commune, a_node, a_user, a_village, a_zone, house_of
+from tests.loudspeaker.nodes.controllers import enrolled
 
 
 class Scene:
     """A commune with two villages, a technician at the desk, and a broker in memory."""
 
-    def __init__(self, app: FastAPI, database: Database) -> None:
+    def __init__(self, app: FastAPI, database: Database, folder: Path) -> None:
+        self.folder = folder
         with database.work() as session:
             self.commune: Place = a_commune(session)
             self.village: Place = a_village(session, self.commune, "Đồng Tâm")
@@ -42,10 +45,10 @@ class Scene:
     def add(self, name: str = "Đồng Tâm 2", **given: Any) -> NodeConfig:
         answer = self.desk.post("/api/v1/nodes", json={"place_id": self.village.id, "name": name, **given})
         assert answer.status_code == 201, answer.text
-        return NodeConfig.from_text(answer.json()["config"])
+        return enrolled(self.app, answer.json()["token"], self.folder / f"{name}.json")
 
     def users(self) -> dict[str, BrokerUser]:
-        return {one.username: one for one in self.house.broker_users}
+        return {one.username.partition("_")[0]: one for one in self.house.broker_users}
 
     def as_node(self, config: NodeConfig) -> TestClient:
         client = a_client(self.app)
@@ -54,13 +57,13 @@ class Scene:
 
 
 @pytest.fixture
-def scene(app: FastAPI, database: Database) -> Iterator[Scene]:
-    made = Scene(app, database)
+def scene(app: FastAPI, database: Database, tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(app, database, tmp_path)
     yield made
     made.broker.stop()
 
 
-def test_one_file_makes_a_pole(scene: Scene, database: Database) -> None:
+def test_one_token_makes_a_pole(scene: Scene, database: Database) -> None:
     config = scene.add()
     assert (config.site, config.node, config.name) == ("xa-minh-tan", "dong-tam-2", "Đồng Tâm 2")
     assert config.place_path == (scene.commune.id, scene.village.id)
@@ -69,7 +72,7 @@ def test_one_file_makes_a_pole(scene: Scene, database: Database) -> None:
     assert keys.public_to_base64(keys.private_from_base64(config.private_key)) == node.public_key
     root = TrustRoot.from_bytes(envelope.from_dict(config.trust_root).payload)
     assert root.server_key == keys.public_to_base64(scene.house.keys.server)
-    assert config.brokers[0].username == config.node
+    assert config.brokers[0].username == f"{config.node}_1"
     assert config.server == scene.house.public_url
 
 
@@ -104,21 +107,22 @@ def test_every_change_of_poles_wakes_the_conductor_once_it_is_stored(scene: Scen
     config = scene.add()
     scene.desk.patch(f"/api/v1/nodes/{config.node}", json={"volume": 60})
     scene.desk.patch(f"/api/v1/nodes/{config.node}", json={"volume": 101})
-    assert woken == [1, 1]
+    assert woken == [1, 1, 1], "added, enrolled, changed; what was refused wakes nobody"
 
 
-def test_reissuing_cuts_the_old_file_off(scene: Scene, database: Database) -> None:
+def test_a_new_controller_cuts_the_old_one_off_when_it_comes(scene: Scene, database: Database) -> None:
     old = scene.add()
-    with database.read() as session:
-        before = session.get_one(Node, old.node)
-    new = NodeConfig.from_text(scene.desk.post(f"/api/v1/nodes/{old.node}/reissue").json()["config"])
+    answer = scene.desk.post(f"/api/v1/nodes/{old.node}/enrolment", json={"hours": 24})
+    assert answer.status_code == 201, answer.text
+    assert scene.as_node(old).get("/nodes/me/trust").status_code == 200, "what runs goes on until then"
+    new = enrolled(scene.app, answer.json()["token"], scene.folder / "new.json")
     user = scene.users()[old.node]
     assert (user.password, user.client_id) == (new.brokers[0].password, new.brokers[0].client_id)
     assert user.password != old.brokers[0].password
     assert scene.as_node(old).get("/nodes/me/trust").status_code == 401
     assert scene.as_node(new).get("/nodes/me/trust").status_code == 200
-    with database.read() as session:
-        assert session.get_one(Node, old.node).public_key != before.public_key
+    assert new.node == old.node
+    assert new.private_key != old.private_key
 
 
 def test_a_retired_node_is_out_and_what_it_had_not_told_is_unknown_by_name(scene: Scene, database: Database) -> None:
