@@ -11,11 +11,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import httpx2
-
 from firmware_bridge.node.budget import Meter
 from firmware_bridge.node.effects import Fetch, Want
-from firmware_bridge.node.fetching import HttpSource, NotHad, Part, Source, good_statements
+from firmware_bridge.node.fetching import NotHad, Part, Source, good_statements
 from firmware_bridge.node.inputs import Arrived, Evicted, Spoiled, Trouble
 from firmware_bridge.node.routes import Routes
 from firmware_bridge.node.store import Store
@@ -66,17 +64,16 @@ def chosen_to_go(files: Iterable[Held], needed: Collection[str], lacking: int) -
 class Cache:
     """Fetches what the agent wants, one after the other, the soonest first, in its own thread.
 
-    `broker` is the way by the broker while `connected()`; `clock` is the node's own time.
+    `clock` is the node's own time.
     """
 
     def __init__(
-        self, store: Store, client: httpx2.Client, report: Report, floor_bytes: int,
+        self, store: Store, routes: Routes, report: Report, floor_bytes: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC), draw: Callable[[], float] = random.random,
-        first_wait_s: float = 0.5, broker: Source | None = None, connected: Callable[[], bool] = lambda: True,
+        first_wait_s: float = 0.5,
     ) -> None:
-        self._store, self._report, self._floor = store, report, floor_bytes
+        self._store, self._routes, self._report, self._floor = store, routes, report, floor_bytes
         self._clock, self._draw, self._first_wait_s = clock, draw, first_wait_s
-        self._routes = Routes(HttpSource(client), broker, connected)
         self._meter = Meter(store.directory / "fetched.json")
         self._fetch = Fetch((), frozenset())
         self._tries: dict[str, _Try] = {}

@@ -17,9 +17,10 @@ LOOK_AGAIN_S = 600.0
 class Routes:
     """Chooses between two sources. `connected` tells whether there is a broker; `clock` is monotonic."""
 
-    def __init__(self, https: Source, broker: Source | None, connected: Callable[[], bool],
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, https: Source, broker: Source | None = None, connected: Callable[[], bool] = lambda: True,
+                 clock: Callable[[], float] = time.monotonic, patience_s: float = PATIENCE_S) -> None:
         self._https, self._broker, self._connected, self._clock = https, broker, connected, clock
+        self._patience_s = patience_s
         self._failing_since: float | None = None
         self._look_again = 0.0
         self._not_by_broker_until = 0.0
@@ -27,14 +28,13 @@ class Routes:
     def choose(self, left_s: float) -> Source:
         """The way for a recording that is needed in `left_s` seconds."""
         now, since = self._clock(), self._failing_since
-        patience = SOON_PATIENCE_S if left_s < SOON_S else PATIENCE_S
+        patience = min(SOON_PATIENCE_S, self._patience_s) if left_s < SOON_S else self._patience_s
         if self._broker is None or since is None or now - since < patience or not self._connected():
             return self._https
-        if now >= self._look_again:
+        if now >= self._look_again or now < self._not_by_broker_until:
             self._look_again = now + LOOK_AGAIN_S
-            if self._look_again > since + patience + LOOK_AGAIN_S:
-                return self._https
-        return self._https if now < self._not_by_broker_until else self._broker
+            return self._https
+        return self._broker
 
     def worked(self, way: Source) -> None:
         """Something came by this way."""
@@ -47,3 +47,4 @@ class Routes:
             self._not_by_broker_until = self._clock() + PATIENCE_S
         elif self._failing_since is None:
             self._failing_since = self._clock()
+            self._look_again = self._failing_since + LOOK_AGAIN_S

@@ -41,7 +41,8 @@ from firmware_bridge.node.effects import (
     UploadJournal,
     Write,
 )
-from firmware_bridge.node.fetching import get_documents
+from firmware_bridge.node.fetching import HttpSource, get_documents
+from firmware_bridge.node.hardware.parts import Parts
 from firmware_bridge.node.inputs import (
     Boot,
     Connected,
@@ -54,11 +55,11 @@ from firmware_bridge.node.inputs import (
     Tick,
     Trouble,
 )
-from firmware_bridge.node.hardware.parts import Parts
 from firmware_bridge.node.kept import is_damage
 from firmware_bridge.node.ledger import Ledger
 from firmware_bridge.node.machine import Machine
 from firmware_bridge.node.players import Player
+from firmware_bridge.node.routes import Routes
 from firmware_bridge.node.stage import Stage
 from firmware_bridge.node.state import Identity, State
 from firmware_bridge.node.store import Store
@@ -102,9 +103,9 @@ class Runner:
         self._disk_due = 0.0
         self._block_topic = of_node(config.site, config.node, Down.BLOCK)
         self._blocks = BlockSource(lambda ask: self._send(of_node(config.site, config.node, Up.BLOCK_REQUEST), ask))
-        self._cache = Cache(self._store, client, self._inbox.put, config.cache_floor_mb * 1024 * 1024,
-                            lambda: self.state.time.read(self._clock()).now, broker=self._blocks,
-                            connected=lambda: self.state.link.up)
+        self._cache = Cache(self._store, Routes(HttpSource(client), self._blocks, lambda: self.state.link.up),
+                            self._inbox.put, config.cache_floor_mb * 1024 * 1024,
+                            lambda: self.state.time.read(self._clock()).now)
         self._connection: Connection | None = None
         self._topics: tuple[str, ...] = ()
         self._measured = 0.0

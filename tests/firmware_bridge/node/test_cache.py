@@ -11,8 +11,9 @@ import pytest
 
 from firmware_bridge.node.cache import Cache
 from firmware_bridge.node.effects import Fetch, Want
-from firmware_bridge.node.fetching import open_client
+from firmware_bridge.node.fetching import HttpSource, open_client
 from firmware_bridge.node.inputs import Arrived, Evicted, Spoiled, Trouble
+from firmware_bridge.node.routes import Routes
 from firmware_bridge.node.store import Store
 from tests.firmware_bridge.builders import approved
 from tests.firmware_bridge.node.depot import Depot, serving
@@ -28,7 +29,7 @@ def noise(count: int, seed: int = 1) -> bytes:
 def fetching(depot: Depot, store: Store, floor: int = 0) -> Iterator[tuple[Cache, "queue.SimpleQueue[object]"]]:
     reports: queue.SimpleQueue[object] = queue.SimpleQueue()
     with open_client(depot.url, "token") as client:
-        cache = Cache(store, client, reports.put, floor, draw=lambda: 0.0, first_wait_s=0.02)
+        cache = Cache(store, Routes(HttpSource(client)), reports.put, floor, draw=lambda: 0.0, first_wait_s=0.02)
         cache.start()
         try:
             yield cache, reports
