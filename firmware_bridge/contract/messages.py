@@ -88,6 +88,8 @@ class Telemetry(Payload):
     power: Literal["mains", "battery"] | None = None
     signal_dbm: Count | None = None
     fetched_mb: float | None = None
+    received_mb: Count | None = None
+    sent_mb: Count | None = None
 
 
 class Heartbeat(Payload):

@@ -116,7 +116,7 @@ def _take_report(turn: Turn, happened: Spoiled | Evicted | SelfTested | Measured
     elif isinstance(happened, SelfTested):
         passed = all(happened.checks.values())
         turn.write(EntryKind.COMMAND, id=happened.command, kind="self_test", result="passed" if passed else "failed",
-                   checks=dict(happened.checks))
+                   checks=dict(happened.checks), sound=None if happened.sound is None else dict(happened.sound))
     elif isinstance(happened, Measured):
         turn.set(measured=Telemetry.model_validate(dict(happened.values)))
     else:

@@ -1,7 +1,7 @@
 """Cues for the player: decoders opened ahead, sound armed for its instant, every start written before it is heard."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
@@ -14,13 +14,15 @@ from firmware_bridge.node.effects import Cue, Play, Prepare, SetVolume, Silence,
 from firmware_bridge.node.gate import NodeGate
 from firmware_bridge.node.playing import advance
 from firmware_bridge.node.rules import volume_cap
-from firmware_bridge.node.state import Fate, FateState, Sounding, Take
+from firmware_bridge.node.state import Fate, FateState, Sounding, State, Take
 from firmware_bridge.node.turn import Turn
 
 PREPARE_AHEAD = timedelta(seconds=8)
 """How long before its instant a decoder is opened."""
 ARM_AHEAD = timedelta(seconds=2)
 """How long before its instant a cue is decided, journalled and given to the player."""
+TEST_CLEAR = timedelta(seconds=60)
+"""A self-test plays its tones only when nothing else begins within."""
 
 
 def cue_ahead(turn: Turn) -> None:
@@ -45,6 +47,14 @@ def cue_ahead(turn: Turn) -> None:
         sounds = one.armed and one.at <= turn.now
         if not (one.replaced or sounds or key in known):
             silence(turn, one, turn.mono)
+
+
+def is_free(state: State, now: datetime) -> bool:
+    """Whether tones of a test would disturb nothing: no stop is in force, nothing airs or is about to."""
+    air = state.air
+    following = air.next_instant() if air else None
+    is_soon = following is not None and following - now < TEST_CLEAR
+    return not (state.stop.active or state.cues or (air and air.on) or is_soon)
 
 
 def _key(on: OnAir) -> tuple[str, int, int, object]:
@@ -112,10 +122,10 @@ def _arm(turn: Turn, on: OnAir, found: Sounding) -> bool:
     fate = turn.state.fates.get(on.airing.id) or plan.fate_of(on.airing)
     if fate.state is not FateState.STARTED:
         _start(turn, on, fate)
+    aimed = turn.mono_at(on.at)
     if not turn.state.amplifier:
         turn.set(amplifier=True)
-        turn.do(SwitchAmplifier(True))
-    aimed = turn.mono_at(on.at)
+        turn.do(SwitchAmplifier(True, aimed))
     _swap(turn, found, replace(found, aimed=aimed))
     turn.do(Play(found.cue, aimed))
     return True

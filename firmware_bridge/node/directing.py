@@ -6,6 +6,7 @@ from datetime import timedelta
 from firmware_bridge.contract.messages import EntryKind
 from firmware_bridge.node import plan
 from firmware_bridge.node.air import Air, Begins, Ended, Event, Interrupted, LineLost, Missed, OnAir, Waiting
+from firmware_bridge.node.airing import Airing
 from firmware_bridge.node.cueing import cue_ahead, end_cues, silence
 from firmware_bridge.node.effects import SwitchAmplifier
 from firmware_bridge.node.evidence import await_sound, close_takes
@@ -35,6 +36,7 @@ def direct(turn: Turn) -> None:
         obey(turn, skipped(turn.state.air or air, turn.now, NodeGate(turn.state), "player"))
     obey(turn, advance(turn.state.air or air, turn.now, NodeGate(turn.state)))
     cue_ahead(turn)
+    _end_lost(turn)
     close_takes(turn)
     plan.close_dropped(turn)
     _mind_amplifier(turn)
@@ -42,12 +44,12 @@ def direct(turn: Turn) -> None:
 
 def replan(turn: Turn) -> None:
     """A new order holds: who waits is replaced, who is no longer listed ends."""
-    if turn.state.air is not None and turn.state.order is not None:
-        begun = [one.airing for one in turn.state.air.interrupted]
-        begun += [turn.state.air.on.airing] if turn.state.air.on else []
-        listed = {one.id for one in turn.state.order.broadcasts}
+    air, order = turn.state.air, turn.state.order
+    if air is not None and order is not None:
+        begun = [one.airing for one in air.interrupted] + ([air.on.airing] if air.on else [])
+        listed = {one.id for one in order.broadcasts}
         stays = [one for one in begun if one.id in listed]
-        obey(turn, planned(turn.state.air, [*plan.waiting_airings(turn), *stays], turn.now))
+        obey(turn, planned(air, [*plan.waiting_airings(turn), *_armed(turn, air), *stays], turn.now))
 
 
 def obey(turn: Turn, outcome: tuple[Air, tuple[Event, ...]]) -> None:
@@ -56,6 +58,25 @@ def obey(turn: Turn, outcome: tuple[Air, tuple[Event, ...]]) -> None:
     turn.set(air=air)
     for event in events:
         _follow(turn, event)
+
+
+def _armed(turn: Turn, air: Air) -> list[Airing]:
+    """As the order has them now: broadcasts whose start is written, a moment ahead, but that do not sound yet."""
+    ahead = {one.airing.id for one in air.waiting if one.airing.id in turn.state.takes and not one.airing.play_now}
+    return [one for one in plan.listed_airings(turn) if one.id in ahead]
+
+
+def _end_lost(turn: Turn) -> None:
+    """What was to sound and has no place on air any more ends: nothing that has a start stays without its end."""
+    air = turn.state.air
+    here = {one.airing.id for one in (*air.waiting, *air.interrupted)} if air else set()
+    if air is not None and air.on is not None:
+        here.add(air.on.airing.id)
+    for broadcast, take in turn.state.takes.items():
+        if take.ended is None and broadcast not in here:
+            reason = take.reason or ("cancelled" if turn.knows_time else "clock")
+            turn.set(takes=turn.state.takes | {broadcast: replace(take, reason=reason, ended=turn.mono)})
+            end_cues(turn, broadcast, turn.mono)
 
 
 def _keep_sight(turn: Turn) -> None:
@@ -88,6 +109,7 @@ def _blind(turn: Turn) -> None:
         for one in turn.state.cues:
             silence(turn, one, turn.mono)
         turn.set(air=None)
+    _end_lost(turn)
     close_takes(turn)
     _mind_amplifier(turn)
 
@@ -150,12 +172,13 @@ def _miss(turn: Turn, event: Missed) -> None:
         reason = "clock"
     turn.write(EntryKind.PLAY_MISSED, event.airing.id, reason=reason, start=plan.stamp(event.airing.start))
     turn.set_fate(fate.model_copy(update={"state": FateState.DONE}))
+    turn.set(takes={one: kept for one, kept in turn.state.takes.items() if one != event.airing.id})
 
 
 def _mind_amplifier(turn: Turn) -> None:
     busy = turn.state.cues or (turn.state.air is not None and turn.state.air.on is not None)
     if turn.state.amplifier and not any(one.armed for one in turn.state.cues) and not busy:
         turn.set(amplifier=False)
-        turn.do(SwitchAmplifier(False))
+        turn.do(SwitchAmplifier(False, turn.mono))
 
 

@@ -127,16 +127,18 @@ class SetVolume:
 
 @dataclass(frozen=True)
 class SwitchAmplifier:
-    """Switch the amplifier."""
+    """Sound begins (`on`) or has ended at monotonic instant `at`: the amplifier is open in between."""
 
     on: bool
+    at: float
 
 
 @dataclass(frozen=True)
 class SelfTest:
-    """Test the pole's parts; report with the command's id."""
+    """Test the pole's parts, with tones when `aloud`; report with the command's id."""
 
     command: str
+    aloud: bool = True
 
 
 @dataclass(frozen=True)

@@ -122,10 +122,11 @@ class CueEnded:
 
 @dataclass(frozen=True)
 class SelfTested:
-    """The self-test asked for by command `command` is over."""
+    """The self-test asked for by command `command` is over. `sound`: what was heard of its tones, or why nothing."""
 
     command: str
     checks: Mapping[str, bool]
+    sound: Mapping[str, JsonValue] | None = None
 
 
 @dataclass(frozen=True)

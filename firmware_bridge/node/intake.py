@@ -21,7 +21,7 @@ from firmware_bridge.contract.envelope import Envelope
 from firmware_bridge.contract.messages import EntryKind
 from firmware_bridge.contract.topics import ALL, Down, ToGroup, of_group, of_node
 from firmware_bridge.contract.trust import Reason, Refused
-from firmware_bridge.node import plan
+from firmware_bridge.node import cueing, plan
 from firmware_bridge.node.effects import SelfTest, Subscribe, Sync
 from firmware_bridge.node.inputs import Message
 from firmware_bridge.node.link import heard_from_server, on_receipt, on_time_answer, say_hello_within
@@ -227,7 +227,7 @@ def _act(turn: Turn, command: Command) -> None:
         turn.set(volume=command.volume)
         turn.keep("volume", str(command.volume).encode())
     elif command.kind is CommandKind.SELF_TEST:
-        turn.do(SelfTest(command.id))
+        turn.do(SelfTest(command.id, cueing.is_free(turn.state, turn.now)))
     elif command.kind is CommandKind.SYNC:
         turn.do(Sync())
         say_hello_within(turn, 0)

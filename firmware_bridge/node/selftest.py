@@ -9,20 +9,24 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from firmware_bridge.node.hardware.parts import Parts
 from firmware_bridge.node.players.decoder import NoDecoder, find_ffmpeg
 
 LEAST_FREE_BYTES = 50 * 1024 * 1024
 
 
-def measure(data: Path) -> dict[str, JsonValue]:
+def measure(data: Path, parts: Parts) -> dict[str, JsonValue]:
     """Telemetry values by name; what the machine does not tell is left out."""
     values: dict[str, JsonValue] = {"disk_free_mb": shutil.disk_usage(data).free // 1024**2}
     with contextlib.suppress(OSError, ValueError, IndexError):
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         values["memory_mb"] = pages * os.sysconf("SC_PAGE_SIZE") // 1024**2
-    with contextlib.suppress(OSError, ValueError):
-        values["cpu_c"] = int(Path("/sys/class/thermal/thermal_zone0/temp").read_text()) / 1000
-    return values
+    counters = parts.modem.counters()
+    told: dict[str, JsonValue] = {
+        "cpu_c": parts.sensors.temperature_c(), "power": parts.sensors.power(), "signal_dbm": parts.modem.signal_dbm(),
+        "received_mb": counters.received // 1024**2 if counters else None,
+        "sent_mb": counters.sent // 1024**2 if counters else None}
+    return values | {name: value for name, value in told.items() if value is not None}
 
 
 def self_test(data: Path) -> dict[str, bool]:

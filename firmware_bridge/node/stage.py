@@ -8,7 +8,7 @@ from firmware_bridge.node.amplifier import Amplifier
 from firmware_bridge.node.clocks import monotonic
 from firmware_bridge.node.crashpoints import Point, Reach
 from firmware_bridge.node.effects import Cue, Play, Prepare, SetVolume, Silence, SwitchAmplifier
-from firmware_bridge.node.inputs import CueEnded, Input, Spoiled, Trouble
+from firmware_bridge.node.inputs import CueEnded, Input, Spoiled
 from firmware_bridge.node.players import Player
 from firmware_bridge.node.players.decoder import NoDecoder
 from firmware_bridge.node.store import Store
@@ -37,15 +37,16 @@ class Stage:
                 self.player.silence(cue_id, at)
             case SetVolume(cue_id, percent):
                 self.player.set_volume(cue_id, percent)
-            case SwitchAmplifier(on):
-                self.switch(on)
+            case SwitchAmplifier(on, at):
+                self._amplifier.switch(on, at)
 
-    def switch(self, on: bool) -> None:
-        """Switch the amplifier."""
+    def close(self) -> None:
+        """Silence: the player ends, the amplifier is off."""
+        self.player.close()
         try:
-            self._amplifier.switch(on)
+            self._amplifier.close()
         except OSError as error:
-            self._report(Trouble("amplifier", str(error)))
+            self._log.warning("amplifier", error=str(error))
 
     def _cue(self, cue: Cue, at: float | None) -> None:
         """Prepare, or play at `at`. The bytes are hashed once more before their decoder is opened."""

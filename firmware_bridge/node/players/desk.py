@@ -192,14 +192,17 @@ class Desk:
         return [edge for voice in self._voices.values() for edge in (voice.starts, voice.stops) if edge is not None]
 
     def _change_voice(self, reports: list[CueStarted | CueEnded]) -> None:
-        """End what is to stop here, and give the desk to the latest cue whose instant has come."""
+        """End what is to stop here, and give the desk to the latest cue whose instant has come.
+
+        A cue that is no broadcast's (a number below 1) never takes the desk from one that is.
+        """
         for voice in list(self._voices.values()):
             if voice.stops is not None and voice.stops <= self._written:
                 self._end(voice, reports)
         due = [one for one in self._voices.values() if one.starts is not None and one.starts <= self._written]
         if not due:
             return
-        latest = max(due, key=lambda one: (one.starts or 0, one.cue.id))
+        latest = max(due, key=lambda one: (one.cue.id > 0, one.starts or 0, one.cue.id))
         if latest is not self._current:
             for voice in due:
                 if voice is not latest:
