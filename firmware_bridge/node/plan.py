@@ -24,8 +24,7 @@ REMEMBER = timedelta(hours=48)
 
 def plan_order(turn: Turn) -> None:
     """Make the fates follow the held order: new ones wait, those no longer listed are dropped."""
-    order = turn.state.order
-    listed = {one.id: one for one in from_order(order, durations_of(turn.state))} if order else {}
+    listed = {one.id: one for one in listed_airings(turn)}
     fates = dict(turn.state.fates)
     for airing in listed.values():
         known = fates.get(airing.id)
@@ -60,6 +59,12 @@ def fate_of(airing: Airing) -> Fate:
 def waiting_airings(turn: Turn) -> tuple[Airing, ...]:
     """What the order lets wait."""
     return airings_of(turn.state)
+
+
+def listed_airings(turn: Turn) -> tuple[Airing, ...]:
+    """All that the order lists, whatever has become of it."""
+    order = turn.state.order
+    return from_order(order, durations_of(turn.state)) if order else ()
 
 
 def close_dropped(turn: Turn) -> None:

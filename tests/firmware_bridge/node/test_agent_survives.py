@@ -300,3 +300,52 @@ def test_a_server_that_is_gone_for_seven_days_costs_no_broadcast() -> None:
     assert {one.data.get("state") for each in week for one in pole.ends(each.id)} == {"played"}
     assert len(pole.heard) == len(week)
     assert pole.state.time_state is TimeState.HOLDOVER
+
+
+def test_a_new_order_in_the_last_second_before_a_broadcast_takes_nothing_from_it() -> None:
+    pole = ready()
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS), lengths=LENGTHS)))
+    pole.run_for(29)
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS), lengths=LENGTHS, version=2)))
+    pole.run_for(60)
+    assert [one.data["state"] for one in pole.ends("a")] == ["played"]
+    assert [one.at for one in pole.heard] == [SOON]
+
+
+def test_a_broadcast_withdrawn_in_the_last_second_ends_as_cancelled_and_is_not_heard() -> None:
+    pole = ready()
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS), lengths=LENGTHS)))
+    pole.run_for(29)
+    pole.receive(by_server(order(lengths=LENGTHS, version=2)))
+    pole.run_for(60)
+    assert [one.data["reason"] for one in pole.ends("a")] == ["cancelled"]
+    assert not pole.heard
+    assert not pole.state.takes
+
+
+def test_time_that_becomes_unknown_in_the_last_second_ends_what_was_to_begin() -> None:
+    pole = ready()
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS), lengths=LENGTHS)))
+    pole.run_for(29)
+    pole.clock_error_s = None
+    pole.run_for(60)
+    assert [one.data["reason"] for one in pole.ends("a")] == ["clock"]
+    assert not pole.heard
+
+
+@given(st.lists(st.tuples(st.integers(1, 110_000), st.sampled_from(("all", "without a", "kill"))), min_size=1,
+                max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_however_orders_and_kills_fall_every_broadcast_ends_once(events: list[tuple[int, str]]) -> None:
+    pole = ready()
+    pole.receive(by_server(order(*MORNING, lengths=LENGTHS)))
+    for version, (at_ms, what) in enumerate(sorted(events), start=2):
+        pole.run_until(NOON + timedelta(milliseconds=at_ms))
+        if what == "kill":
+            pole.kill(1)
+        else:
+            listed = MORNING if what == "all" else MORNING[1:]
+            pole.receive(by_server(order(*listed, lengths=LENGTHS, version=version)))
+    pole.run_until(NOON + timedelta(minutes=12))
+    assert [len(pole.ends(one.id)) for one in MORNING] == [1, 1, 1]
+    assert not pole.state.takes
