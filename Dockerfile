@@ -25,6 +25,7 @@ COPY --from=build /opt/loudspeaker /opt/loudspeaker
 ENV PATH=/opt/loudspeaker/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     LOUDSPEAKER_DATA=/data \
+    LOUDSPEAKER_TLS=own \
     LOUDSPEAKER_HOST=0.0.0.0 \
     LOUDSPEAKER_PORT=8443 \
     LOUDSPEAKER_BROKER_HOST=0.0.0.0 \

@@ -78,6 +78,20 @@ class Publisher:
             self._house.hub.announce("programmes", "playbacks")
         return changed
 
+    def overtake(self) -> list[str]:
+        """Give a higher version to nodes that hold more than was ever sent, as after a restore; their ids."""
+        ahead = self._bridge.ahead()
+        if not ahead:
+            return []
+        now = self._house.now()
+        with self._rebuilding:
+            with self._house.database.work() as session:
+                changed = build_orders(session, now, self._signing, ahead)
+            if changed:
+                with self._house.database.read() as session:
+                    self._bridge.want(wanted_of_all(session, now))
+        return changed
+
     def send_due(self) -> int:
         """Publish what is due now; how many messages."""
         due = self._bridge.due()

@@ -64,3 +64,10 @@ def test_doctor_says_what_is_there_and_what_is_missing(data: Path, monkeypatch: 
     ill = CliRunner().invoke(commands, ["doctor", "--json"])
     assert ill.exit_code == 1
     assert [one["what"] for one in json.loads(ill.output) if not one["well"]] == ["database"]
+
+
+def test_health_says_when_no_server_answers(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOUDSPEAKER_PORT", "9")
+    done = CliRunner().invoke(commands, ["health"])
+    assert done.exit_code == 1
+    assert "http://127.0.0.1:9/healthz does not answer" in " ".join(done.output.split())
