@@ -1,7 +1,6 @@
 """A recording on its way to a pole over a bad line: the real broker, bridge, desk, connection and cache."""
 
 import hashlib
-import json
 import queue
 import random
 import tempfile
@@ -37,6 +36,8 @@ LIMIT = 1.05
 RETURN = Backoff(0.05, 0.2)
 """How soon the pole comes back; in the field it takes its time."""
 NO_STATEMENTS = b"[]"
+NOWHERE = "http://127.0.0.1:9"
+LONGEST_S = 1200.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,12 @@ class Journey:
         return self.arrived and self.same and self.ratio <= LIMIT
 
 
-def by_broker(size: int, cuts: int, line: Line, seed: int = 0, limit_s: float = 600.0) -> Journey:
-    """A recording of `size` bytes by way of the broker, over a line that is cut `cuts` times."""
+def by_broker(size: int, cuts: int, line: Line, seed: int = 0, holes: tuple[float, ...] = (),
+              hole_s: float = 0.0) -> Journey:
+    """A recording of `size` bytes by way of the broker, over a line that is cut `cuts` times.
+
+    At each share of its way in `holes`, the line is a black hole for `hole_s`.
+    """
     raw = random.Random(seed).randbytes(size)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="delivery-")))
@@ -67,20 +72,23 @@ def by_broker(size: int, cuts: int, line: Line, seed: int = 0, limit_s: float = 
         stack.enter_context(_serving(broker.address.address_for(server), raw))
         blocks, connection = _joined(Endpoint("127.0.0.1", proxy.port).address_for(pole))
         stack.callback(connection.stop)
-        return _travel(folder, raw, proxy, cuts, "http://127.0.0.1:9", limit_s, blocks, connection)
+        stack.enter_context(_holes(proxy, [round(share * size) for share in holes], hole_s))
+        return _travel(folder, raw, proxy, cuts, NOWHERE, blocks, connection)
 
 
-def by_https(size: int, cuts: int, line: Line, seed: int = 0, limit_s: float = 600.0) -> Journey:
+def by_https(size: int, cuts: int, line: Line, seed: int = 0, holes: tuple[float, ...] = (),
+             hole_s: float = 0.0) -> Journey:
     """The same from a server, over its own protocol."""
     raw = random.Random(seed).randbytes(size)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="delivery-")))
         server = stack.enter_context(_depot(raw))
         proxy = stack.enter_context(Proxy("127.0.0.1", server, line, seed))
-        return _travel(folder, raw, proxy, cuts, f"http://127.0.0.1:{proxy.port}", limit_s)
+        stack.enter_context(_holes(proxy, [round(share * size) for share in holes], hole_s))
+        return _travel(folder, raw, proxy, cuts, f"http://127.0.0.1:{proxy.port}")
 
 
-def _travel(folder: Path, raw: bytes, proxy: Proxy, cuts: int, url: str, limit_s: float,
+def _travel(folder: Path, raw: bytes, proxy: Proxy, cuts: int, url: str,
             blocks: BlockSource | None = None, connection: Connection | None = None) -> Journey:
     name = hashlib.sha256(raw).hexdigest()
     store, reports = Store(folder / "recordings"), queue.SimpleQueue[object]()
@@ -92,12 +100,35 @@ def _travel(folder: Path, raw: bytes, proxy: Proxy, cuts: int, url: str, limit_s
         proxy.cut_after([round(len(raw) * (number + 0.5) / cuts) for number in range(cuts)])
         cache.start()
         cache.want(Fetch((Want(name, len(raw), datetime.now(UTC) + timedelta(minutes=5), Leave()),), frozenset({name})))
-        arrived = _first_arrival(reports, limit_s)
+        arrived = _first_arrival(reports, LONGEST_S)
         cache.close()
     whole = store.path(name)
     same = whole.exists() and whole.read_bytes() == raw
     return Journey(arrived, same, proxy.carried.down / len(raw), proxy.carried.connections - 1,
                    time.monotonic() - began)
+
+
+@contextmanager
+def _holes(proxy: Proxy, begins: list[int], seconds: float) -> Iterator[None]:
+    """Nothing passes for `seconds` each time that so many bytes have come."""
+    done = threading.Event()
+
+    def dig() -> None:
+        for begin in begins:
+            while proxy.carried.down < begin:
+                if done.wait(0.02):
+                    return
+            proxy.freeze()
+            done.wait(seconds)
+            proxy.thaw()
+
+    digging = threading.Thread(target=dig, daemon=True)
+    digging.start()
+    try:
+        yield
+    finally:
+        done.set()
+        digging.join()
 
 
 def _first_arrival(reports: "queue.SimpleQueue[object]", limit_s: float) -> bool:
@@ -184,8 +215,3 @@ def _depot(raw: bytes) -> Iterator[int]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def describe(journey: Journey) -> str:
-    """The figures."""
-    return json.dumps({"ratio": round(journey.ratio, 4), "cuts": journey.cuts, "seconds": round(journey.seconds, 1)})

@@ -9,13 +9,14 @@ from collections.abc import Callable
 import structlog
 
 from firmware_bridge.contract.base import MalformedPayload
-from firmware_bridge.contract.blocks import MAX_ASKED_BYTES, Block, BlockRequest
+from firmware_bridge.contract.blocks import Block, BlockRequest
 from firmware_bridge.node.fetching import Check, NotHad, Part
 from firmware_bridge.node.store import MAX_STATEMENTS_BYTES
 from firmware_bridge.wire import WireError
 
 BLOCK_BYTES = 4096
 SMALLEST_WINDOW = 2 * BLOCK_BYTES
+LARGEST_WINDOW = 16 * BLOCK_BYTES
 AHEAD_S = 1.0
 """What is asked for ahead of what has come: this much of the link's time."""
 PATIENCE_S = 10.0
@@ -134,7 +135,7 @@ class _Pull:
         self._bytes += count
         if self._bytes >= self.window and now > self._since:
             fits = int(AHEAD_S * self._bytes / (now - self._since)) // BLOCK_BYTES * BLOCK_BYTES
-            self.window = max(SMALLEST_WINDOW, min(fits, 2 * self.window, MAX_ASKED_BYTES))
+            self.window = max(SMALLEST_WINDOW, min(fits, 2 * self.window, LARGEST_WINDOW))
             self._since, self._bytes = now, 0
 
 
