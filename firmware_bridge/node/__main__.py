@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -17,21 +18,28 @@ from rich.table import Table
 
 from firmware_bridge.contract.nodeconfig import NodeConfig
 from firmware_bridge.node import enrol as enrolment
-from firmware_bridge.node.amplifier import NullAmplifier
+from firmware_bridge.node.assembly import amplifier_of, assemble
 from firmware_bridge.node.clocks import wall_error_s
 from firmware_bridge.node.config import BadConfig, is_private, pinned_trust, read_config
 from firmware_bridge.node.enrol import EnrolError
 from firmware_bridge.node.fetching import open_client
+from firmware_bridge.node.hardware.parts import Parts, connect
+from firmware_bridge.node.hardware.wiring import FILE as WIRING
+from firmware_bridge.node.hardware.wiring import BadWiring, Wiring, read_wiring
+from firmware_bridge.node.hearing import Heard, Verdict
 from firmware_bridge.node.journal import read_entries
 from firmware_bridge.node.players import Desk, NullSink, Sink, SystemSink, WavSink
 from firmware_bridge.node.players.decoder import NoDecoder, find_ffmpeg
 from firmware_bridge.node.players.sinks import NoSoundOutput, find_output
-from firmware_bridge.node.runner import Runner, firmware
+from firmware_bridge.node.runner import firmware
 from firmware_bridge.node.selftest import self_test
+from firmware_bridge.node.soundcheck import SoundCheck
 
 app = typer.Typer(help="A loudspeaker node: airs what was approved, on time, by its own clock.", no_args_is_help=True)
 ConfigFile = Annotated[Path, typer.Option("--config", help="The file that the server made for this pole.")]
 DataDir = Annotated[Path, typer.Option("--data", help="Where the node keeps its journal and recordings.")]
+Hardware = Annotated[Path | None, typer.Option(help=f"How the pole is wired; else {WIRING} beside the configuration.")]
+WIRED = Path("/etc/loudspeaker") / WIRING
 
 
 class PlayerKind(StrEnum):
@@ -48,14 +56,15 @@ def run(
     player: Annotated[PlayerKind | None, typer.Option(help="Instead of the one in the configuration.")] = None,
     wav: Annotated[Path | None, typer.Option(help="The file that the wav player writes.")] = None,
     rate: Annotated[int, typer.Option(help="Samples a second of the wav player: 16000 or 48000.")] = 16_000,
+    hardware: Hardware = None,
 ) -> None:
     """Run the node until it is told to stop (SIGTERM, Ctrl-C)."""
     _log_to_stderr()
     settings = _config(config)
     data.mkdir(parents=True, exist_ok=True)
     with _alone(data), open_client(settings.server, settings.api_token, settings.ca) as client:
-        desk = Desk(_sink(player or PlayerKind(settings.player), wav or data / f"{settings.node}.wav", rate))
-        runner = Runner(settings, data, desk, NullAmplifier(), client)
+        sink = _sink(player or PlayerKind(settings.player), wav or data / f"{settings.node}.wav", rate)
+        runner = assemble(settings, _parts(hardware or config.with_name(WIRING)), data, sink, client)
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: runner.stop())
         runner.run()
@@ -83,12 +92,31 @@ def enrol(
 
 
 @app.command("self-test")
-def test(data: DataDir) -> None:
-    """Test the parts of this pole. Exit code 1 when one fails."""
+def run_self_test(
+    data: DataDir, hardware: Hardware = None,
+    reference: Annotated[bool, typer.Option("--reference", help="Keep what is heard now as what is right.")] = False,
+) -> None:
+    """Test the parts of this pole, with tones where a microphone is wired. Exit code 1 when one fails."""
     data.mkdir(parents=True, exist_ok=True)
     checks = self_test(data)
+    parts = _parts(hardware or WIRED)
+    if parts.wiring != Wiring():
+        checks["hardware"] = not parts.troubles
+    if reference or parts.wiring.microphone is not None:
+        with _alone(data):
+            checks["sound"] = _hear(parts, data, reference)
     _print_checks(checks)
     if not all(checks.values()):
+        raise typer.Exit(1)
+
+
+@app.command("amplifier-off")
+def amplifier_off(hardware: Hardware = None) -> None:
+    """Drive the amplifier's line off, after a node that ended without doing so. Exit code 1 when that fails."""
+    parts = _parts(hardware or WIRED)
+    parts.relay.close()
+    if parts.troubles:
+        typer.echo("\n".join(parts.troubles), err=True)
         raise typer.Exit(1)
 
 
@@ -129,6 +157,43 @@ def _config(path: Path) -> NodeConfig:
         typer.echo(f"Cannot use the configuration: {error}", err=True)
         raise typer.Exit(2) from error
     return settings
+
+
+def _parts(wiring: Path) -> Parts:
+    try:
+        return connect(read_wiring(wiring))
+    except BadWiring as error:
+        typer.echo(f"Cannot use the hardware: {error}", err=True)
+        raise typer.Exit(2) from error
+
+
+def _hear(parts: Parts, data: Path, reference: bool) -> bool:
+    """Play the tones and say what came back; whether it was good."""
+    desk = Desk(_sink(PlayerKind.SYSTEM, data, 48_000))
+    amplifier = amplifier_of(parts, lambda trouble: typer.echo(trouble, err=True))
+    desk.start(lambda report: None)
+    check = SoundCheck(desk, amplifier, parts.microphone, data)
+    try:
+        if reference:
+            taken = check.take_reference(datetime.now(UTC))
+            typer.echo("  ".join(f"{band} Hz {level:.0f} dB" for band, level in taken.tones.items()))
+            return True
+        return _is_good(check.test())
+    except (OSError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        return False
+    finally:
+        desk.close()
+        amplifier.close()
+
+
+def _is_good(heard: Heard | None) -> bool:
+    if heard is None:
+        typer.echo("No reference has been taken: self-test --reference", err=True)
+        return False
+    lost = ", ".join(f"{band} Hz {'-' if one is None else f'{one:+.0f} dB'}" for band, one in heard.bands.items())
+    typer.echo(f"{heard.verdict}: {lost}")
+    return heard.verdict is Verdict.GOOD
 
 
 def _sink(kind: PlayerKind, wav: Path, rate: int) -> Sink:

@@ -130,6 +130,10 @@ class Runner:
         """End `run`; may be called from a signal handler or another thread."""
         self._inbox.put(None)
 
+    def report(self, happened: Input) -> None:
+        """Something happened outside; may be called from another thread."""
+        self._inbox.put(happened)
+
     def entries(self) -> list[Entry]:
         """The whole journal on the disk."""
         return self._ledger.journal.entries(limit=1_000_000)
@@ -236,16 +240,16 @@ class Runner:
 
     def _mind_disk(self) -> None:
         """Try again what the disk refused, and let people know that it does, or no longer does."""
-        mono = self._clock().mono
-        if mono >= self._disk_due and (self._ledger.trouble or self._ledger.reserve_used):
-            self._disk_due = mono + DISK_AGAIN_S
-            self._ledger.retry(self.state.link.receipted)
         trouble = self._ledger.trouble
         if trouble is None and self._ledger.reserve_used:
             trouble = "the disk is full: the reserve is in use"
         if trouble != self._disk_trouble:
             self._disk_trouble = trouble
             self._inbox.put(Trouble("disk", trouble) if trouble else Trouble("disk_recovered", "all is on the disk"))
+        mono = self._clock().mono
+        if mono >= self._disk_due and (self._ledger.trouble or self._ledger.reserve_used):
+            self._disk_due = mono + DISK_AGAIN_S
+            self._ledger.retry(self.state.link.receipted)
 
     def _perform(self, effect: Effect) -> None:
         match effect:

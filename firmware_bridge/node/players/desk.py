@@ -98,6 +98,11 @@ class Desk:
         self._origin = now - self._written / self._rate
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether samples are still written."""
+        return self._thread.is_alive()
+
     def prepare(self, cue: Cue, path: Path) -> None:
         """Open the decoder."""
         self._open(cue, path)
