@@ -71,11 +71,12 @@ class SystemModem:
 
 def strength(told: Any) -> int | None:
     """The strength in what `mmcli -J --signal-get` prints: texts by technology, `--` where there is nothing."""
-    signal = told.get("modem", {}).get("signal", {}) if isinstance(told, dict) else {}
     for technology, measure in STRENGTHS:
-        held = signal.get(technology, {}) if isinstance(signal, dict) else {}
+        found = told
+        for step in ("modem", "signal", technology, measure):
+            found = found.get(step) if isinstance(found, dict) else None
         try:
-            return round(float(held.get(measure, "--")))
-        except (AttributeError, TypeError, ValueError, OverflowError):
+            return round(float(found or "--"))
+        except (TypeError, ValueError, OverflowError):
             continue
     return None
