@@ -26,6 +26,9 @@ class Leave:
     """It is fetched outside the hours, since the next would be too late."""
 
 
+AT_ANY_TIME = Leave()
+
+
 def leave_for(by: datetime, now: datetime, delivery: Delivery, zone: tzinfo, emergency: bool) -> Leave:
     """When a recording that is first needed at `by` may be fetched, as seen at `now`."""
     if emergency:

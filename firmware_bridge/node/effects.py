@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from firmware_bridge.contract.messages import Entry
-from firmware_bridge.node.budget import Leave
+from firmware_bridge.node.budget import AT_ANY_TIME, Leave
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Want:
     sha256: str
     bytes: int | None
     by: datetime
-    leave: Leave = Leave()
+    leave: Leave = AT_ANY_TIME
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,10 @@ class Part:
     def __init__(self, store: Store, sha256: str, size: int | None = None) -> None:
         self.sha256, self.size = sha256, size
         self._store = store
+        self._file: BinaryIO | None = None
         self.have = store.part_bytes(sha256)
         if self.have > (size or MAX_RECORDING_BYTES):
             self.restart()
-        self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         self._file = self._store.part(self.sha256).open("ab")

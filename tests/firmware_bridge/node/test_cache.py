@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_bridge.node.budget import Leave
 from firmware_bridge.node.cache import Cache
 from firmware_bridge.node.effects import Fetch, Want
 from firmware_bridge.node.fetching import HttpSource, open_client
@@ -170,6 +171,36 @@ def test_a_fleet_does_not_ask_as_one() -> None:
     cache._clock, cache._draw = (lambda: NOW), (lambda: 1.0)
     assert cache._head_start(Want("a" * 64, 1, NOW + timedelta(seconds=30))) == 0
     assert cache._head_start(Want("a" * 64, 1, NOW + timedelta(hours=2))) == pytest.approx(70, abs=2)
+
+
+def test_once_the_days_bytes_are_spent_only_what_is_pressing_comes(depot: Depot, tmp_path: Path) -> None:
+    first, later, urgent = (depot.add(noise(20_000, seed)) for seed in (1, 2, 3))
+    soon = Leave(pressing=True)
+    with fetching(depot, Store(tmp_path)) as (cache, reports):
+        wants = tuple(Want(name, 20_000, NOW, leave) for name, leave in ((first, Leave()), (later, Leave())))
+        cache.want(Fetch(wants, frozenset(), bytes_a_day=15_000, day="2026-03-15"))
+        with pytest.raises(queue.Empty):
+            reports.get(timeout=0.5)
+        cache.want(Fetch((*wants, Want(urgent, 20_000, NOW, soon)), frozenset(), 15_000, "2026-03-15"))
+        came = reports.get(timeout=10)
+        assert isinstance(came, Arrived)
+        assert (came.recording.sha256, came.over) == (urgent, "bytes")
+        cache.want(Fetch(wants, frozenset(), bytes_a_day=500_000, day="2026-03-16"))
+        assert {reports.get(timeout=10).recording.sha256 for _ in wants} == {first, later}  # type: ignore[attr-defined]
+
+
+def test_what_may_only_be_fetched_at_night_waits_for_it(depot: Depot, tmp_path: Path) -> None:
+    name = depot.add(noise(1000))
+    later = Want(name, 1000, NOW, Leave(after=NOW + timedelta(hours=3)))
+    with fetching(depot, Store(tmp_path)) as (cache, reports):
+        cache.want(Fetch((later,), frozenset()))
+        with pytest.raises(queue.Empty):
+            reports.get(timeout=0.4)
+        assert depot.requests == []
+        cache.want(Fetch((Want(name, 1000, NOW, Leave(outside=True)),), frozenset()))
+        came = reports.get(timeout=10)
+    assert isinstance(came, Arrived)
+    assert came.over == "hours"
 
 
 def test_a_scan_finds_what_is_whole_and_deletes_what_is_not(depot: Depot, tmp_path: Path) -> None:
