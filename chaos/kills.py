@@ -74,7 +74,7 @@ def run(kills: int, seed: int, folder: Path | None = None) -> Result:
         while counted.total() < kills:
             with tempfile.TemporaryDirectory(dir=folder or _memory()) as data:
                 world = World(Path(data), dice)
-                while world.kills.total() < KILLS_PER_WORLD:
+                while world.kills.total() < min(kills, KILLS_PER_WORLD):
                     _live(world, client, rarest(world.kills + counted, dice))
                 _live(world, client, None)
                 broken += found_broken(world)
@@ -158,7 +158,7 @@ def _scene(world: World, point: str | None) -> _Scene:
     now = world.clock().wall
     world.version += 1
     first = int((now - NOON).total_seconds() // EVERY_S)
-    names = _names()
+    names = names_of_recordings()
     coming = [broadcast(f"b{number}", NOON + timedelta(seconds=EVERY_S * number), *names[:2], latest_s=LATEST_S)
               for number in range(max(0, first - 1), first + 8)]
     world.orders[world.version] = frozenset(one.id for one in coming)
@@ -168,7 +168,8 @@ def _scene(world: World, point: str | None) -> _Scene:
     alarm = play_now(f"c{world.lives}", names[2], issued=now, latest_s=6)
     sounds = point == Point.COMMAND_KEPT or world.dice.random() < 0.2
     evicted = world.dice.choice(names) if point in OF_RECORDINGS or world.dice.random() < 0.2 else None
-    return _Scene(by_server(listed), by_server(alarm) if sounds else b"", _statements(), evicted, world.dice.random())
+    command = by_server(alarm) if sounds else b""
+    return _Scene(by_server(listed), command, signed_statements(), evicted, world.dice.random())
 
 
 def _in_child(world: World, client: httpx2.Client, scene: _Scene, point: str | None, nth: int) -> bool:
@@ -228,7 +229,7 @@ def _play(world: World, client: httpx2.Client, scene: _Scene, kill: _Killer, sha
         pole.runner._store.remove(scene.evicted)
         pole.take(Evicted(scene.evicted))
     pole.receive(scene.order, Down.ORDER)
-    for name, (raw, _) in zip(_names(), RECORDINGS, strict=True):
+    for name, (raw, _) in zip(names_of_recordings(), RECORDINGS, strict=True):
         if name not in pole.runner.state.stored:
             pole.fetch(name, raw, scene.statements[name])
     if scene.command:
@@ -239,7 +240,8 @@ def _play(world: World, client: httpx2.Client, scene: _Scene, kill: _Killer, sha
     pole.close()
 
 
-def _names() -> list[str]:
+def names_of_recordings() -> list[str]:
+    """The hashes of `RECORDINGS`, in their order."""
     return [_hash(raw) for raw, _ in RECORDINGS]
 
 
@@ -247,7 +249,8 @@ def _hash(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def _statements() -> dict[str, bytes]:
+def signed_statements() -> dict[str, bytes]:
+    """The statements that lie beside each, by hash."""
     return {_hash(raw): json.dumps([to_dict(approved(_hash(raw), size=len(raw), duration_ms=length,
                                                      air_class=AirClass.EMERGENCY))]).encode()
             for raw, length in RECORDINGS}

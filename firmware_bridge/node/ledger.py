@@ -13,8 +13,8 @@ from firmware_bridge.node.kept import is_damage
 
 RESERVE_BYTES = 4 * 1024 * 1024
 """Given up when the disk is full, so that the journal can go on: weeks of entries."""
-SHARE = 4
-"""On a small disk the reserve takes no more than one part in so many of what is free."""
+SHARE = 8
+"""On a small disk the reserve takes no more than one part in so many of it."""
 FULL_KEEPS = 2000
 """Entries that stay on a full disk; older ones that the server has make room for new ones."""
 PAGE = 4096
@@ -53,11 +53,10 @@ class Ledger:
             self.hold_reserve()
 
     def hold_reserve(self) -> None:
-        """Take the reserve from the disk while there is enough."""
-        if self._reserve.exists():
-            return
-        size = min(RESERVE_BYTES, shutil.disk_usage(self._reserve.parent).free // SHARE // PAGE * PAGE)
-        if size == 0:
+        """Take the reserve from the disk while twice as much is free, so that it does not come and go."""
+        disk = shutil.disk_usage(self._reserve.parent)
+        size = min(RESERVE_BYTES, disk.total // SHARE // PAGE * PAGE)
+        if self._reserve.exists() or disk.free < 2 * size:
             return
         try:
             with self._reserve.open("wb") as file:
