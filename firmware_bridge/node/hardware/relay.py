@@ -47,8 +47,8 @@ class GpioRelay:
         settings = gpiod.LineSettings(direction=Direction.OUTPUT, active_low=active_low, output_value=Value.INACTIVE)
         try:
             self._request = gpiod.request_lines(chip, {line: settings}, consumer="loudspeaker-node")
-        except ValueError as error:
-            raise OSError(f"{chip}: {error}") from error
+        except (OSError, ValueError) as error:
+            raise OSError(f"{chip}, line {line}: {error}") from error
 
     def switch(self, on: bool) -> None:
         """Drive the line."""

@@ -76,6 +76,8 @@ class Pole:
     removed: list[str] = field(default_factory=list)
     wanted: Fetch | None = None
     amplifier: bool = False
+    opened: list[tuple[bool, float]] = field(default_factory=list)
+    """What the amplifier was told: (on, from when)."""
     boots: int = 0
     crash_after: int | None = None
     """Kill before this many more durable commits or sounds."""
@@ -191,6 +193,7 @@ class Pole:
             self.disk.pop(effect.sha256, None)
         elif isinstance(effect, SwitchAmplifier):
             self.amplifier = effect.on
+            self.opened.append((effect.on, effect.at))
         elif isinstance(effect, Play):
             at = max(effect.at, self.mono) + self.start_late_s
             length = (effect.cue.to_ms - effect.cue.from_ms) / 1000
