@@ -20,6 +20,11 @@ class Heard:
     from_ms: int
     to_ms: int
 
+    @property
+    def ends(self) -> float:
+        """When it fell silent."""
+        return self.at + (self.to_ms - self.from_ms) / 1000
+
 
 @dataclass
 class _Sounding:
@@ -42,6 +47,11 @@ class VirtualPlayer:
         self._late_s = late_s
         self._cues: dict[int, _Sounding] = {}
         self._reports: deque[CueStarted | CueEnded] = deque()
+
+    @property
+    def sounds(self) -> bool:
+        """Whether something has begun whose end was not reported yet."""
+        return any(one.started for one in self._cues.values())
 
     def play(self, effect: Play, mono: float) -> None:
         """Let a cue sound; one that is armed and does not sound yet is moved."""

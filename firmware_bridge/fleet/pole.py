@@ -72,6 +72,8 @@ class Seen:
     """Seconds from then to each answer of the server."""
     orders: dict[tuple[int, int], float] = field(default_factory=dict)
     """When each order was accepted, by epoch and version."""
+    listed: list[set[str]] = field(default_factory=list)
+    """The broadcasts of each order, in the order of their acceptance."""
     commands: dict[str, float] = field(default_factory=dict)
     """When each command was obeyed, by id."""
     ends: Counter[str] = field(default_factory=Counter)
@@ -191,6 +193,7 @@ class Pole:
         kind, reason = entry.kind, data.get("reason")
         if kind == EntryKind.ORDER_ACCEPTED:
             self.seen.orders[self.state.seen] = mono
+            self.seen.listed.append({one.id for one in self.state.order.broadcasts} if self.state.order else set())
         elif kind == EntryKind.COMMAND:
             self.seen.commands.setdefault(str(data["id"]), mono)
         elif kind in ENDS:

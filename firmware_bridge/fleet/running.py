@@ -140,6 +140,7 @@ class _Member:
         self._timer: asyncio.TimerHandle | None = None
         self._fetching: asyncio.Task[None] | None = None
         self._syncing: asyncio.Task[None] | None = None
+        self._is_over = False
 
     def start(self, after_s: float) -> None:
         self.pole.boot(self._fleet.moment())
@@ -147,13 +148,17 @@ class _Member:
         self._sleep()
 
     async def stop(self) -> None:
-        for one in (self._timer, self._fetching, self._syncing):
+        self._is_over = True
+        tasks = [one for one in (self._fetching, self._syncing) if one is not None]
+        for one in (self._timer, *tasks):
             if one is not None:
                 one.cancel()
         await self._client.stop()
-        self._timer = None
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def take(self, happened: Input) -> None:
+        if self._is_over:
+            return
         moment = self._fleet.moment()
         if isinstance(happened, Tick):
             self.pole.tick(moment)
