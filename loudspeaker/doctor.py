@@ -34,7 +34,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _disk(settings)
     yield _database(settings)
     yield _part("ffmpeg", lambda: str(find_ffmpeg()))
-    yield _part("broker", lambda: str(find_program()))
+    yield _part("broker", lambda: str(find_program("nats-server")))
     yield _part("pages", lambda: f"{len(load_assets().files)} files")
     yield _part("translations", lambda: ", ".join(load_translators()))
 

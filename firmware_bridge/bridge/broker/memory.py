@@ -60,6 +60,9 @@ class MemoryBroker:
         """True between start and stop."""
         return self._thread is not None
 
+    def show_certificate(self) -> None:
+        """There is none."""
+
     def connection(
         self,
         addresses: Address | Sequence[Address],

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_bridge.bridge.broker.base import BrokerUser, Endpoint
+from firmware_bridge.bridge.broker.base import BrokerUser, Endpoint, TlsFiles
 from firmware_bridge.bridge.broker.nats_limits import Keeper
 from firmware_bridge.contract import topics
 
@@ -19,15 +19,6 @@ PATIENCE_S = 60
 """How long a node on a poor link may take what is sent to it, before it is cut off as too slow."""
 STORE = "128MB"
 """More than all limits of `nats_limits` together: NATS refuses logins when its store is full."""
-
-
-@dataclass(frozen=True)
-class TlsFiles:
-    """PEM files of the broker's own certificate (with its chain) and key, and of the authority that clients trust."""
-
-    certificate: Path
-    key: Path
-    ca: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from firmware_bridge.bridge.broker import BrokerUser, EmbeddedNats, Endpoint, PortTaken, new_secret, server_user
+from firmware_bridge.bridge.broker import BrokerUser, EmbeddedNats, Endpoint, PortTaken, TlsFiles, new_secret, server_user
 from firmware_bridge.bridge.broker.child import accepts
-from firmware_bridge.bridge.broker.nats_config import NatsFiles, TlsFiles, render
+from firmware_bridge.bridge.broker.nats_config import NatsFiles, render
 from firmware_bridge.bridge.broker.nats_limits import Keeper
 from firmware_bridge.contract import topics
 from firmware_bridge.contract.topics import Down, ToGroup, Up
