@@ -22,7 +22,7 @@ from loudspeaker.conductor import jobs
 from loudspeaker.conductor.connecting import connect
 from loudspeaker.conductor.leading import lead, stand_down
 from loudspeaker.conductor.opening import open_house, utc_now
-from loudspeaker.conductor.tls import TlsError
+from loudspeaker.conductor.tls import BadCertificate
 from loudspeaker.lease.service import OtherServerError
 from loudspeaker.settings import Settings
 from loudspeaker.users.first_run import setup_code
@@ -33,7 +33,7 @@ from loudspeaker.web.templating import build_environments
 
 TITLE = "Loudspeaker"
 OPENAPI = "/api/v1/openapi.json"
-FAILURES = (TlsError, BrokerError, OtherServerError, SQLAlchemyError, AudioError, OSError)
+FAILURES = (BadCertificate, BrokerError, OtherServerError, SQLAlchemyError, AudioError, OSError)
 """Why a part may not open; kept in `app.state.failure`."""
 
 

@@ -20,7 +20,7 @@ from loudspeaker.app import create_app
 from loudspeaker.conductor.certificates import open_tls
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.opening import utc_now
-from loudspeaker.conductor.tls import Tls, TlsError, fingerprint
+from loudspeaker.conductor.tls import BadCertificate, Tls, fingerprint
 from loudspeaker.settings import Settings
 
 GRACE_S = 2
@@ -89,7 +89,7 @@ def serve(settings: Settings, as_json: bool = False) -> None:
         signal.signal(sign, lambda *_: None)  # uvicorn raises the signal again once it has ended well
     try:
         tls = open_tls(chosen, utc_now())
-    except (TlsError, OSError) as error:
+    except (BadCertificate, OSError) as error:
         bound.close()
         raise CannotStartError(str(error)) from error
     app = create_app(chosen)

@@ -12,6 +12,7 @@ from loudspeaker.api.deps import CurrentActor, HouseDep, Now, Reading, Work
 from loudspeaker.api.schemas import In, Instant, Out
 from loudspeaker.conductor import enrolling, poles
 from loudspeaker.conductor.commands import ask
+from loudspeaker.conductor.handouts import Card
 from loudspeaker.nodes import enrolment, service
 from loudspeaker.nodes.enrolment import HOURS, LONGEST_HOURS
 from loudspeaker.nodes.models import Node, NodeState
@@ -227,7 +228,7 @@ def _out(node: Node, state: NodeState, place: Place) -> NodeOut:
                    state=StateOut.model_validate(state))
 
 
-def _token(card: enrolling.Card) -> TokenOut:
+def _token(card: Card) -> TokenOut:
     return TokenOut(id=card.node_id, token=card.token, expires_at=card.expires_at)
 
 

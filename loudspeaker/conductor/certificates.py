@@ -8,14 +8,14 @@ import structlog
 
 from loudspeaker.conductor import tls
 from loudspeaker.conductor.house import ANYWHERE, House, public_url
-from loudspeaker.conductor.tls import Tls, TlsError
+from loudspeaker.conductor.tls import BadCertificate, Tls
 from loudspeaker.settings import Settings
 
 log = structlog.get_logger("tls")
 
 
 def open_tls(settings: Settings, now: datetime) -> Tls | None:
-    """What the listeners show; None where they speak plain text. Raises TlsError, OSError."""
+    """What the listeners show; None where they speak plain text. Raises BadCertificate, OSError."""
     if settings.tls_cert is not None and settings.tls_key is not None:
         return tls.given(settings.tls_cert, settings.tls_key, settings.tls_ca)
     if settings.tls == "own":
@@ -35,7 +35,7 @@ def renew(house: House) -> bool:
         return False
     try:
         made = tls.renew(house.tls, names_of(house.settings), house.now())
-    except TlsError as failure:
+    except BadCertificate as failure:
         log.error("certificate not renewed", failure=str(failure))
         return False
     if made:

@@ -1,7 +1,6 @@
 """Tokens with what a controller must find behind them, and the answers to controllers that come with one."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from sqlmodel import Session, col, select
@@ -12,6 +11,7 @@ from firmware_bridge.contract.documents import Document
 from firmware_bridge.contract.enrolment import Credentials, CredentialsRequest, Enrolment, EnrolmentRequest
 from firmware_bridge.contract.envelope import Envelope
 from firmware_bridge.contract.token import Token, short_hash
+from loudspeaker.conductor.handouts import Card
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.poles import brokers_of
 from loudspeaker.conductor.rights import login_of, poles_changed
@@ -20,7 +20,10 @@ from loudspeaker.errors import ForbiddenError, InvalidError, NotFoundError, Unav
 from loudspeaker.nodes import enrolment
 from loudspeaker.nodes.enrolment import HOURS, Enrolled
 from loudspeaker.nodes.models import Node
+from loudspeaker.nodes.sheet import KnownPlace, PoleRow
+from loudspeaker.nodes.zones import MANAGERS
 from loudspeaker.places import tree
+from loudspeaker.places.service import places_seen_by
 from loudspeaker.trust.models import TrustDocument, TrustKind
 from loudspeaker.users import guessing
 from loudspeaker.users.access import Actor
@@ -31,24 +34,30 @@ MOST_BY_ADDRESS = 60
 D = TypeVar("D", bound=Document)
 
 
-@dataclass(frozen=True)
-class Card:
-    """What a technician takes along for one pole. The token is never to be had again."""
-
-    node_id: str
-    name: str
-    place: str
-    location: str
-    token: str = field(repr=False)
-    expires_at: datetime
-
-
 def expect_node(session: Session, house: House, actor: Actor, place_id: str, name: str, hours: int = HOURS,
                 **given: Any) -> Card:
     """A new node (`given`: location, latitude, longitude, volume, languages) that waits for its controller."""
     node, secret = enrolment.expect_node(session, actor, house.now(), place_id, name, hours, **given)
     poles_changed(session, house)
     return _card(session, house, node, secret)
+
+
+def known_places(session: Session, actor: Actor) -> list[KnownPlace]:
+    """The places where this person may add poles, with the names that are taken there."""
+    taken: dict[str, set[str]] = {}
+    for place_id, name in session.exec(select(Node.place_id, Node.name).where(col(Node.retired_at).is_(None))):
+        taken.setdefault(place_id, set()).add(name.casefold())
+    return [KnownPlace(one.id, one.name, one.identifier, frozenset(taken.get(one.id, ())))
+            for one in places_seen_by(session, actor) if actor.may(one, MANAGERS)]
+
+
+def expect_nodes(session: Session, house: House, actor: Actor, rows: Sequence[PoleRow],
+                 hours: int = HOURS) -> tuple[Card, ...]:
+    """All poles of a table, or none: whatever is raised undoes the whole unit of work."""
+    made = [enrolment.expect_node(session, actor, house.now(), row.place_id, row.name, hours, row.location,
+                                  row.latitude, row.longitude, row.volume, row.languages) for row in rows]
+    poles_changed(session, house)
+    return tuple(_card(session, house, node, secret) for node, secret in made)
 
 
 def new_token(session: Session, house: House, actor: Actor, node_id: str, hours: int = HOURS) -> Card:

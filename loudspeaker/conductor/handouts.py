@@ -1,4 +1,4 @@
-"""Files that are handed out once, such as a node's configuration: held in memory only, and gone when taken."""
+"""Cards that are shown only to who made them, and only for a while: their tokens are kept nowhere else."""
 
 import secrets
 from collections.abc import Callable
@@ -6,39 +6,47 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 
-KEPT = timedelta(minutes=15)
+KEPT = timedelta(minutes=60)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a technician takes along for one pole. The token is never to be had again."""
+
+    node_id: str
+    name: str
+    place: str
+    location: str
+    token: str = field(repr=False)
+    expires_at: datetime
 
 
 @dataclass(frozen=True)
 class Handout:
-    """One file for one person."""
+    """The cards that one person made at once."""
 
     owner_id: str
-    filename: str
-    text: str = field(repr=False)
+    cards: tuple[Card, ...]
 
 
 class Handouts:
-    """What waits to be taken. Thread-safe; forgotten after 15 minutes, and when the server ends."""
+    """What can be printed now. Thread-safe; forgotten after an hour, and when the server ends."""
 
     def __init__(self, secret: Callable[[], str] = secrets.token_urlsafe) -> None:
         self._secret = secret
-        self._waiting: dict[str, tuple[datetime, Handout]] = {}
+        self._kept: dict[str, tuple[datetime, Handout]] = {}
         self._lock = Lock()
 
     def put(self, handout: Handout, now: datetime) -> str:
-        """Keep a file until it is taken; returns the word that it is taken with."""
+        """Keep cards for an hour; returns the word that they are seen with."""
         with self._lock:
-            self._waiting = {word: kept for word, kept in self._waiting.items() if kept[0] > now - KEPT}
+            self._kept = {word: kept for word, kept in self._kept.items() if kept[0] > now - KEPT}
             word = self._secret()
-            self._waiting[word] = (now, handout)
+            self._kept[word] = (now, handout)
         return word
 
-    def take(self, word: str, owner_id: str, now: datetime) -> Handout | None:
-        """The file, once, for its owner; None when it is gone or somebody else's."""
+    def see(self, word: str, owner_id: str, now: datetime) -> tuple[Card, ...]:
+        """The cards, for who made them; none when they are forgotten or somebody else's."""
         with self._lock:
-            at, handout = self._waiting.get(word, (now - KEPT, None))
-            if handout is None or handout.owner_id != owner_id or at <= now - KEPT:
-                return None
-            del self._waiting[word]
-        return handout
+            at, handout = self._kept.get(word, (now - KEPT, None))
+        return handout.cards if handout is not None and handout.owner_id == owner_id and at > now - KEPT else ()

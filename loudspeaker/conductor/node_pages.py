@@ -14,6 +14,7 @@ from loudspeaker.bulletins.models import Bulletin, Recording
 from loudspeaker.conductor.commands import ALL, MAY_COMMAND, MAY_STOP
 from loudspeaker.faults.models import Fault
 from loudspeaker.faults.service import board
+from loudspeaker.nodes.enrolment import EnrolmentState, newest_token, state_of
 from loudspeaker.nodes.models import HeldRecording, Node, NodeHistory, NodeState
 from loudspeaker.nodes.service import history_of, node_with_state
 from loudspeaker.orders.models import CommandAnswer, CommandSent, Order, Stop
@@ -101,6 +102,7 @@ class NodePage:
     stops: Sequence[Stop]
     own_stop: Stop | None
     faults: Sequence[Fault]
+    enrolment: EnrolmentState
     may_manage: bool
     may_stop: bool
 
@@ -136,6 +138,7 @@ def node_page(session: Session, actor: Actor, node_id: str, now: datetime, days:
         entries=entries, titles=titles_of(session, named), commands=_commands(session, node),
         stops=stops, own_stop=next((one for one in stops if one.scope == f"node:{node.id}"), None),
         faults=[fault for fault, _, _ in board(session, actor, node_id=node.id, limit=10)],
+        enrolment=state_of(node, newest_token(session, node.id), now),
         may_manage=node.retired_at is None and actor.may(place, MAY_COMMAND),
         may_stop=node.retired_at is None and actor.may(place, MAY_STOP))
 

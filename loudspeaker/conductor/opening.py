@@ -18,7 +18,7 @@ from loudspeaker.database import Database
 from loudspeaker.migrations import upgrade
 from loudspeaker.settings import Settings
 from loudspeaker.trust.models import Fact
-from loudspeaker.trust.service import ensure_root
+from loudspeaker.trust.service import held_root
 
 SITE_FACT = "site"
 
@@ -32,7 +32,7 @@ def utc_now() -> datetime:
 def open_house(settings: Settings, now: Callable[[], datetime] = utc_now) -> Iterator[House]:
     """The house of `settings`, its database at the newest version; closed when the block ends.
 
-    Raises OSError where the data folder cannot be used, SQLAlchemyError where the database cannot, TlsError.
+    Raises OSError where the data folder cannot be used, SQLAlchemyError where the database cannot, BadCertificate.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database)
@@ -40,8 +40,8 @@ def open_house(settings: Settings, now: Callable[[], datetime] = utc_now) -> Ite
         upgrade(database.engine)
         with database.work() as session:
             site = site_id(session, settings.site)
-            own = keys.load_or_make(settings.data / "keys")
-            ensure_root(session, now(), site, own.root, own.server, own.authority)
+            root = held_root(session)
+            own = keys.load_or_make(settings.data / "keys", root.server_key if root else None)
             log_what_is_missing(session, now())
         yield House(settings=settings, site=site, database=database, keys=own,
                     store=ContentStore(settings.data / "recordings"), engine=Engine(find_ffmpeg()), now=now,

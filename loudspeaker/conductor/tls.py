@@ -36,7 +36,7 @@ PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/
                     "::1/128", "fc00::/7")
 
 
-class TlsError(Exception):
+class BadCertificate(Exception):
     """Certificates cannot be used; the text says what to do."""
 
 
@@ -58,28 +58,28 @@ class Tls:
         return self.authority.read_text() if self.authority else None
 
     def context(self) -> ssl.SSLContext:
-        """For a listener: TLS 1.2 or newer. Raises TlsError."""
+        """For a listener: TLS 1.2 or newer. Raises BadCertificate."""
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_2
         self.load_into(made)
         return made
 
     def load_into(self, context: ssl.SSLContext) -> None:
-        """Let connections that begin from now on see the newest certificate. Raises TlsError."""
+        """Let connections that begin from now on see the newest certificate. Raises BadCertificate."""
         try:
             context.load_cert_chain(self.certificate, self.key)
         except (OSError, ssl.SSLError) as error:
-            raise TlsError(f"{self.certificate} and {self.key} cannot be used: {error}") from error
+            raise BadCertificate(f"{self.certificate} and {self.key} cannot be used: {error}") from error
 
 
 def der_of(pem: str) -> bytes:
-    """The one certificate of `pem` as DER. Raises TlsError."""
+    """The one certificate of `pem` as DER. Raises BadCertificate."""
     try:
         found = x509.load_pem_x509_certificates(pem.encode())
     except ValueError as error:
-        raise TlsError(f"the authority's certificate cannot be read: {error}") from error
+        raise BadCertificate(f"the authority's certificate cannot be read: {error}") from error
     if len(found) != 1:
-        raise TlsError("the file of the authority must hold exactly one certificate")
+        raise BadCertificate("the file of the authority must hold exactly one certificate")
     return found[0].public_bytes(Encoding.DER)
 
 
@@ -89,7 +89,7 @@ def fingerprint(pem: str) -> str:
 
 
 def given(certificate: Path, key: Path, authority: Path | None) -> Tls:
-    """Certificate files of somebody else's making. Raises TlsError."""
+    """Certificate files of somebody else's making. Raises BadCertificate."""
     made = Tls(certificate, key, authority, own=False)
     made.context()
     if made.authority_pem is not None:
@@ -100,7 +100,7 @@ def given(certificate: Path, key: Path, authority: Path | None) -> Tls:
 def own(keys: Path, folder: Path, names: Iterable[str], now: datetime) -> Tls:
     """Our own authority (`keys`/ca.*) and a certificate below `folder` for `names`, made where missing.
 
-    Raises TlsError where the authority may not vouch for one of the names.
+    Raises BadCertificate where the authority may not vouch for one of the names.
     """
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -113,14 +113,14 @@ def own(keys: Path, folder: Path, names: Iterable[str], now: datetime) -> Tls:
 
 
 def renew(tls: Tls, names: Iterable[str], now: datetime) -> bool:
-    """Make the server's certificate anew when it is missing, soon over, or for other names. Raises TlsError."""
+    """Make the server's certificate anew when it is missing, soon over, or for other names. Raises BadCertificate."""
     wanted = tuple(dict.fromkeys((*(name.lower() for name in names if name), *ALWAYS)))
     if not tls.own or tls.authority is None or _holds(tls, wanted, now):
         return False
     authority = x509.load_pem_x509_certificate(tls.authority.read_bytes())
     signer = load_pem_private_key(tls.authority.with_suffix(".key").read_bytes(), None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
-        raise TlsError(f"{tls.authority.with_suffix('.key')} is no key of ours")
+        raise BadCertificate(f"{tls.authority.with_suffix('.key')} is no key of ours")
     _must_permit(authority, wanted, tls.authority)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
@@ -144,7 +144,7 @@ def _holds(tls: Tls, wanted: tuple[str, ...], now: datetime) -> bool:
     try:
         held = x509.load_pem_x509_certificate(tls.certificate.read_bytes())
         tls.context()
-    except (ValueError, TlsError):
+    except (ValueError, BadCertificate):
         return False
     said = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     names = {*said.get_values_for_type(x509.DNSName),
@@ -181,8 +181,9 @@ def _must_permit(authority: x509.Certificate, names: tuple[str, ...], file: Path
         fits = (any(name == one or name.endswith(f".{one}") for one in domains) if address is None else
                 any(address in one for one in networks))
         if not fits:
-            raise TlsError(f"the authority in {file} may not vouch for {name}: set the former LOUDSPEAKER_PUBLIC_URL, "
-                           f"or move {file} and its key away for a new authority, and enrol every pole again")
+            raise BadCertificate(
+                f"the authority in {file} may not vouch for {name}: set the former LOUDSPEAKER_PUBLIC_URL, "
+                f"or move {file} and its key away for a new authority, and enrol every pole again")
 
 
 def _general(name: str) -> x509.GeneralName:

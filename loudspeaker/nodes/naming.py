@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from loudspeaker.nodes.models import Node
 
 LONGEST = 48
-RESERVED = frozenset({"me", "all", "new"})
+RESERVED = frozenset({"me", "all", "new", "cards", "import"})
 """Words that addresses and topics use for something else."""
 
 

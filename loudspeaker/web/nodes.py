@@ -1,4 +1,4 @@
-"""Loudspeakers: the list, one pole, adding, its file, commands, taking it down."""
+"""Loudspeakers: the list, one pole, adding, commands, taking it down."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -8,15 +8,15 @@ import segno
 from fastapi import APIRouter, Form, Response
 
 from firmware_bridge.contract.documents import CommandKind
-from loudspeaker.conductor import commands, poles
-from loudspeaker.conductor.handouts import Handout
+from loudspeaker.conductor import commands, enrolling, poles
 from loudspeaker.conductor.node_pages import Condition, NodePage, node_page, nodes_table
-from loudspeaker.errors import InvalidError, NotFoundError
+from loudspeaker.errors import InvalidError
 from loudspeaker.nodes.service import node_to_manage, node_with_state
 from loudspeaker.places.service import places_seen_by
 from loudspeaker.users.models import Role
 from loudspeaker.web.charts import HEIGHT, WIDTH, Chart, line_chart
 from loudspeaker.web.confirmation import confirms
+from loudspeaker.web.enrolment import ENROLMENTS, hand_out
 from loudspeaker.web.fault_words import FAULT_WORDS
 from loudspeaker.web.node_words import CHECKS, COMMANDS, CONDITIONS, RESULTS, TIME_STATES, entry_words
 from loudspeaker.web.page import ActingDesk, Desk, ReadingDesk
@@ -26,7 +26,6 @@ router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form()]
 
 PAGE = 50
-RUN = "loudspeaker-node run --config /etc/loudspeaker/{node}.json"
 HISTORY_DAYS = 7
 SHORTEST_CHART = timedelta(hours=6)
 SIMPLE_COMMANDS = (CommandKind.SELF_TEST, CommandKind.SYNC)
@@ -53,15 +52,15 @@ def new_node_page(desk: ReadingDesk, place: str = "") -> Response:
 @router.post("/nodes/new")
 def take_new_node(desk: ActingDesk, place_id: Text = "", name: Text = "", location: Text = "", latitude: Text = "",
                   longitude: Text = "", volume: Text = "80", languages: Text = "") -> Response:
-    """Add a pole; the next page gives its file."""
+    """Add a pole; the next page shows the card for its controller."""
     typed = {"place_id": place_id, "name": name, "location": location, "latitude": latitude, "longitude": longitude,
              "volume": volume, "languages": languages}
     with desk.trying():
-        made = poles.add_node(
+        card = enrolling.expect_node(
             desk.session, desk.house, desk.actor, place_id, name, location=location.strip()[:200],
             latitude=degrees(latitude, "latitude", 90), longitude=degrees(longitude, "longitude", 180),
             volume=_percent(volume), languages=words_of(languages))
-        return desk.to(_hand_out(desk, made), "%(name)s was added. Now take its file.", name=made.node.name)
+        return desk.to(hand_out(desk, [card]), "%(name)s was added. Print its card now.", name=card.name)
     return _form(desk, None, typed)
 
 
@@ -75,35 +74,6 @@ def one_node_page(desk: ReadingDesk, node_id: str) -> Response:
 def one_node_live(desk: ReadingDesk, node_id: str) -> Response:
     """The part of the pole's page that is refreshed."""
     return _node(desk, "node_live.html", node_id)
-
-
-@router.get("/nodes/{node_id}/file")
-def file_page(desk: ReadingDesk, node_id: str, word: str = "") -> Response:
-    """Where the configuration file is taken, and what to do with it."""
-    return _file(desk, node_id, word)
-
-
-@router.post("/nodes/{node_id}/file")
-def take_file(desk: ActingDesk, node_id: str, word: Text = "") -> Response:
-    """The configuration file, once."""
-    node = node_to_manage(desk.session, desk.actor, node_id)
-    with desk.trying():
-        handout = desk.house.handouts.take(word, desk.actor.user.id, desk.now)
-        if handout is None or handout.filename != f"{node.id}.json":
-            raise NotFoundError("The file was taken already, or more than 15 minutes have passed.",
-                                advice="Let the page make a new file; the old one then counts no more.")
-        return Response(handout.text, media_type="application/json", headers={
-            "Content-Disposition": f'attachment; filename="{handout.filename}"', "Cache-Control": "no-store"})
-    return _file(desk, node_id, "")
-
-
-@router.post("/nodes/{node_id}/reissue")
-def reissue(desk: ActingDesk, node_id: str) -> Response:
-    """A new file; the old one counts no more."""
-    with desk.trying():
-        made = poles.reissue_node(desk.session, desk.house, desk.actor, node_id)
-        return desk.to(_hand_out(desk, made), "A new file was made. The old one no longer counts.", "warn")
-    return _node(desk, "node.html", node_id)
 
 
 @router.get("/nodes/{node_id}/edit")
@@ -126,8 +96,8 @@ def take_edit(desk: ActingDesk, node_id: str, place_id: Text = "", name: Text = 
             location=location.strip()[:200], latitude=degrees(latitude, "latitude", 90),
             longitude=degrees(longitude, "longitude", 180), volume=_percent(volume), languages=words_of(languages))
         if place_id not in ("", before):
-            return desk.to(f"/nodes/{node_id}", "%(name)s was moved. It needs a new file, because its place stands "
-                           "in the file.", "warn", name=name)
+            return desk.to(f"/nodes/{node_id}", "%(name)s was moved. Its controller must be installed anew, because "
+                           "its place stands in its configuration.", "warn", name=name)
         return desk.to(f"/nodes/{node_id}", "%(name)s was changed.", name=name)
     return _form(desk, node_id, typed)
 
@@ -194,7 +164,8 @@ def _node(desk: Desk, template: str, node_id: str) -> Response:
         template, "nodes", page=page, line=page.line, node=page.line.node, state=page.line.state, place=page.line.place,
         conditions=CONDITIONS, time_states=TIME_STATES, command_words=COMMANDS, results=RESULTS, checks=CHECKS,
         fault_words=FAULT_WORDS, entry_words=lambda entry: entry_words(desk.t, entry, page.titles),
-        address=address, qr=segno.make(address, error="m").svg_data_uri(scale=4), since=_since(desk, page),
+        enrolment=ENROLMENTS[page.enrolment], address=address,
+        qr=segno.make(address, error="m").svg_data_uri(scale=4), since=_since(desk, page),
         charts=_charts(desk, page), box=(WIDTH, HEIGHT))
 
 
@@ -221,16 +192,6 @@ def _form(desk: Desk, node_id: str | None, typed: Mapping[str, object]) -> Respo
               if desk.actor.may(one, (Role.ADMINISTRATOR, Role.TECHNICIAN))]
     name = node_with_state(desk.session, desk.actor, node_id)[0].name if node_id else ""
     return desk.show("node_form.html", "nodes", node_id=node_id, node_name=name, typed=typed, places=places)
-
-
-def _file(desk: Desk, node_id: str, word: str) -> Response:
-    node = node_to_manage(desk.session, desk.actor, node_id)
-    return desk.show("node_file.html", "nodes", node=node, word=word, command=RUN.format(node=node.id))
-
-
-def _hand_out(desk: Desk, made: poles.NewNode) -> str:
-    word = desk.house.handouts.put(Handout(desk.actor.user.id, made.filename, made.config), desk.now)
-    return f"/nodes/{made.node.id}/file?word={word}"
 
 
 def _may_add(desk: Desk) -> bool:

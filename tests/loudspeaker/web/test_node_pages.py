@@ -8,13 +8,13 @@ from fastapi import FastAPI
 from sqlmodel import select
 
 from firmware_bridge.bridge.broker import MemoryBroker, server_user
-from firmware_bridge.contract.nodeconfig import NodeConfig
+from firmware_bridge.contract.token import Token
 from loudspeaker.database import Database
 from loudspeaker.nodes.models import Node, NodeState
 from loudspeaker.orders.models import CommandAnswer, CommandSent, Order, Stop
 from loudspeaker.web.charts import line_chart
 from tests.loudspeaker.builders import START, SetClock
-from tests.loudspeaker.web.operating import LATER, Commune, hidden, said
+from tests.loudspeaker.web.operating import LATER, Commune, said
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_an_empty_commune_is_told_what_a_node_is(commune: Commune) -> None:
             session.delete(state)
     page = commune.desk().get("/nodes").text
     assert "Thêm cụm loa đầu tiên" in page or "/nodes/new" in page
-    assert "một tệp cấu hình" in page
+    assert "một thẻ để lắp bộ điều khiển" in said(page)
 
 
 def test_the_page_of_a_pole_tells_what_it_did_and_carries_its_sticker(commune: Commune) -> None:
@@ -70,26 +70,26 @@ def test_the_page_of_a_pole_tells_what_it_did_and_carries_its_sticker(commune: C
     assert "data:image/svg+xml" in page
 
 
-def test_adding_a_node_gives_its_file_once(commune: Commune) -> None:
+def test_adding_a_node_gives_a_card_for_its_controller_to_who_added_it(commune: Commune) -> None:
     desk = commune.desk()
     answer = desk.post("/nodes/new", data={"place_id": commune.villages[0].id, "name": "Đồng Tâm 2", "volume": "70"})
     assert answer.status_code == 303
     page = desk.get(answer.headers["location"]).text
-    assert "loudspeaker-node run --config" in page
-    word = hidden(page)["word"]
-    file = desk.post("/nodes/dong-tam-2/file", data={"word": word})
-    assert 'filename="dong-tam-2.json"' in file.headers["content-disposition"]
-    assert NodeConfig.from_text(file.text).node == "dong-tam-2"
-    again = desk.post("/nodes/dong-tam-2/file", data={"word": word})
-    assert again.status_code == 404
-    assert "Tệp đã được tải về" in said(again.text)
+    assert "loudspeaker-node enrol --token -" in page
+    written = page.split('<p class="num token">')[1].split("</p>")[0]
+    token = Token.from_text(written.replace("<br>", " "))
+    assert token.server == commune.house.public_url
+    other = commune.desk(commune.auditor).get(answer.headers["location"])
+    assert "Không hiện lại được thẻ nữa" in said(other.text)
+    assert "Đã thêm Đồng Tâm 2" not in said(other.text)
 
 
-def test_the_file_of_one_pole_is_not_given_under_another_name(commune: Commune) -> None:
+def test_cards_are_forgotten_after_an_hour(commune: Commune, clock: SetClock) -> None:
     desk = commune.desk()
-    answer = desk.post("/nodes/new", data={"place_id": commune.villages[0].id, "name": "Đồng Tâm 2"})
-    word = hidden(desk.get(answer.headers["location"]).text)["word"]
-    assert desk.post(f"/nodes/{commune.nodes[0].id}/file", data={"word": word}).status_code == 404
+    at = desk.post("/nodes/new", data={"place_id": commune.villages[0].id, "name": "Đồng Tâm 2"}).headers["location"]
+    assert "Đồng Tâm 2" in desk.get(at).text
+    clock.forward(timedelta(minutes=61))
+    assert "Không hiện lại được thẻ nữa" in said(desk.get(at).text)
 
 
 def test_a_wrong_field_comes_back_with_what_was_typed(commune: Commune) -> None:
@@ -103,13 +103,13 @@ def test_a_wrong_field_comes_back_with_what_was_typed(commune: Commune) -> None:
     assert twice.status_code == 409
 
 
-def test_moving_a_pole_says_that_it_needs_a_new_file(commune: Commune) -> None:
+def test_moving_a_pole_says_that_its_controller_must_be_installed_anew(commune: Commune) -> None:
     node, desk = commune.nodes[0], commune.desk()
     assert f'value="{node.name}"' in desk.get(f"/nodes/{node.id}/edit").text
     moved = desk.post(f"/nodes/{node.id}/edit", data={"name": "Chợ", "place_id": commune.villages[1].id,
                                                       "volume": "60"})
     assert moved.status_code == 303
-    assert "Cần tạo tệp mới" in said(desk.get(moved.headers["location"]).text)
+    assert "lắp đặt lại bộ điều khiển" in said(desk.get(moved.headers["location"]).text)
     with commune.database.read() as session:
         assert session.get_one(Node, node.id).place_id == commune.villages[1].id
 
@@ -157,7 +157,8 @@ def test_an_auditor_sees_everything_and_changes_nothing(commune: Commune) -> Non
     page = desk.get(f"/nodes/{node.id}").text
     assert f"/nodes/{node.id}/edit" not in page
     assert f"/nodes/{node.id}/stop" not in page
-    for path, data in (("commands", {"kind": "sync"}), ("stop", {"active": "1"}), ("reissue", {}),
+    for path, data in (("commands", {"kind": "sync"}), ("stop", {"active": "1"}), ("controller/token", {}),
+                       ("controller/cancel", {}), ("controller/replace", {}), ("controller/revoke", {}),
                        ("retire", {"confirmation": node.name})):
         assert desk.post(f"/nodes/{node.id}/{path}", data=data).status_code == 403
     assert desk.post("/nodes/new", data={"place_id": commune.place.id, "name": "x"}).status_code == 403

@@ -84,6 +84,10 @@ function labelCells(): void {
   }
 }
 
+function printOnDemand(): void {
+  for (const button of every("[data-print]")) button.addEventListener("click", () => window.print());
+}
+
 htmx.config.includeIndicatorCSS = false;
 carryCsrfToken();
 tellFailures();
@@ -94,5 +98,6 @@ guardForms();
 workDrawer();
 runClock();
 workThemeSwitch();
+printOnDemand();
 labelCells();
 document.addEventListener("htmx:after:swap", labelCells);
