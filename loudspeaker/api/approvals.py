@@ -11,7 +11,7 @@ from firmware_bridge.contract.documents import RecordingStatement
 from loudspeaker.api.bulletins import BulletinOut
 from loudspeaker.api.deps import CurrentActor, HouseDep, Now, Reading, Work
 from loudspeaker.api.recordings import RecordingOut, recording_out
-from loudspeaker.approvals import hearing, service
+from loudspeaker.approvals import hearing, second_listening, service
 from loudspeaker.bulletins import recordings
 from loudspeaker.conductor.holders import Holder, holders_of
 from loudspeaker.database import after_commit
@@ -28,6 +28,30 @@ class WaitingOut(BaseModel):
     complete: bool
     own: bool
     signed_by_me: bool
+
+
+class SaysIn(BaseModel):
+    """What a recording says, in Vietnamese."""
+
+    says: str = Field(max_length=10_000)
+
+
+class SecondHearingOut(BaseModel):
+    """Who heard a recording for those who do not speak its language, and what it says."""
+
+    recording_id: str
+    user_id: str
+    says: str
+    at: datetime
+
+
+class ToHearOut(BaseModel):
+    """A recording that waits for this person as second listener, and how far they have heard it."""
+
+    recording: RecordingOut
+    bulletin: BulletinOut
+    heard_ms: int
+    complete: bool
 
 
 class StatementOut(BaseModel):
@@ -84,6 +108,25 @@ def queue(actor: CurrentActor, session: Reading, request: Request) -> list[Waiti
                        heard_ms=hearing.total_ms(one.heard.intervals) if one.heard else 0,
                        complete=bool(one.heard and one.heard.complete_at), own=one.own, signed_by_me=one.signed_by_me)
             for one in service.waiting_for(session, actor)]
+
+
+@router.get("/second-hearings")
+def to_hear(actor: CurrentActor, session: Reading, request: Request) -> list[ToHearOut]:
+    """Recordings in languages that this person speaks and an approver does not, oldest first."""
+    return [ToHearOut(recording=recording_out(request, one.recording),
+                      bulletin=BulletinOut.model_validate(one.bulletin, from_attributes=True),
+                      heard_ms=hearing.total_ms(one.heard.intervals) if one.heard else 0,
+                      complete=bool(one.heard and one.heard.complete_at))
+            for one in second_listening.to_hear(session, actor)]
+
+
+@router.post("/recordings/{recording_id}/second-hearing", status_code=201)
+def confirm(recording_id: str, given: SaysIn, actor: CurrentActor, session: Work, now: Now,
+            house: HouseDep) -> SecondHearingOut:
+    """Say what a recording says, having heard it to the end."""
+    made = second_listening.confirm(session, actor, now, recording_id, given.says)
+    after_commit(session, lambda: house.hub.announce("recordings"))
+    return SecondHearingOut.model_validate(made, from_attributes=True)
 
 
 @router.get("/recordings/{recording_id}/statement")

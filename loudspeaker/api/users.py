@@ -37,6 +37,7 @@ class UserOut(Out):
     name: str
     phone: str
     language: str
+    languages: list[str]
     active: bool
     has_password: bool
     created_at: Instant
@@ -61,6 +62,7 @@ class UserChange(In):
     name: Name | None = None
     phone: Annotated[str, Field(max_length=40)] | None = None
     language: str | None = None
+    languages: list[str] | None = None
     active: bool | None = None
     password: Annotated[str, Field(max_length=256)] | None = None
 
@@ -150,7 +152,7 @@ def revoke_link(session: Work, actor: CurrentActor, now: Now, user_id: str, link
 
 
 def _out(user: User, roles: list[tuple[Grant, Place]]) -> UserOut:
-    return UserOut(id=user.id, login=user.login, name=user.name, phone=user.phone, language=user.language,
+    return UserOut(id=user.id, login=user.login, name=user.name, phone=user.phone, language=user.language, languages=user.languages,
                    active=user.active, has_password=user.password_hash is not None, created_at=user.created_at,
                    roles=[_grant_out(grant, place) for grant, place in roles])
 

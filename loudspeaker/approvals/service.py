@@ -1,7 +1,7 @@
 """Approval: an approver who is not the author, and has heard it all, signs the exact statement of a recording."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from firmware_bridge.contract.envelope import Envelope, MalformedEnvelope
 from firmware_bridge.contract.trust import Reason, Refused, Trust, read_recording
 from loudspeaker.approvals.models import Approval, Heard, Revocation, SendBack, SigningKey
 from loudspeaker.approvals.refusal_words import REFUSAL_WORDS
+from loudspeaker.approvals.second_listening import must_be_understood
 from loudspeaker.audit import service as audit
 from loudspeaker.bulletins.models import Bulletin, Recording, RecordingState
 from loudspeaker.bulletins.recordings import recording_seen_by
@@ -76,8 +77,9 @@ def statement_to_sign(session: Session, actor: Actor, recording_id: str) -> tupl
 def approve(session: Session, actor: Actor, now: datetime, recording_id: str, envelope: dict[str, Any]) -> Outcome:
     """Store an approver's signature; with enough distinct approvers the recording is APPROVED.
 
-    Refused unless the recording is READY, the actor approves at its place, is not its author, has heard all of it, and
-    the envelope is their own listed key's signature over exactly the stored statement.
+    Refused unless the recording is READY, the actor approves at its place, is not its author, has heard all of it,
+    speaks its language or can rely on a second listener who does, and the envelope is their own listed key's signature
+    over exactly the stored statement.
     Raises ForbiddenError, ConflictError, InvalidError, NotFoundError.
     """
     recording, bulletin = _for_approver(session, actor, recording_id)
@@ -85,6 +87,7 @@ def approve(session: Session, actor: Actor, now: datetime, recording_id: str, en
     if _is_author(actor.user.id, recording, bulletin):
         raise ForbiddenError("You made this recording yourself, so somebody else must approve it.", code="own_approval",
                              advice="Ask another approver to listen and sign.")
+    must_be_understood(session, actor, recording)
     heard = session.get(Heard, (recording.id, actor.user.id))
     if heard is None or heard.complete_at is None:
         raise ConflictError("You have not heard all of this recording yet.", code="not_heard",
@@ -161,7 +164,7 @@ def statements_of(session: Session, sha256: str) -> list[Envelope]:
     return [_together(one) for one in by_recording.values()]
 
 
-def recheck(session: Session, actor: Actor, now: datetime, key_id: str) -> list[str]:
+def recheck(session: Session, actor_id: str | None, now: datetime, key_id: str) -> list[str]:
     """A key was revoked: its signatures go, and recordings left with too few wait for approval again; their ids."""
     trust, reopened = current_trust(session), []
     for approval in list(session.exec(select(Approval).where(Approval.key_id == key_id))):
@@ -173,7 +176,7 @@ def recheck(session: Session, actor: Actor, now: datetime, key_id: str) -> list[
         if recording.state == RecordingState.APPROVED and not _enough(session, recording, trust, path, now):
             recording.state, recording.decided_at = RecordingState.READY, None
             session.add(recording)
-            audit.record(session, now, actor.user.id, "recording.reopen", f"recording:{recording.id}",
+            audit.record(session, now, actor_id, "recording.reopen", f"recording:{recording.id}",
                          bulletin.place_id, key=key_id)
             reopened.append(recording.id)
     return reopened
@@ -182,7 +185,7 @@ def recheck(session: Session, actor: Actor, now: datetime, key_id: str) -> list[
 def _settle(session: Session, actor: Actor, now: datetime, recording: Recording, bulletin: Bulletin, trust: Trust,
             path: Sequence[str]) -> Outcome:
     statement = RecordingStatement.from_bytes(recording.statement or b"")
-    needed = trust.root.owners_for(statement.air_class)
+    needed = trust.root.owners_for(statement.air_class, statement.kind)
     if _enough(session, recording, trust, path, now):
         recording.state, recording.decided_at = RecordingState.APPROVED, now
         session.add(recording)
@@ -218,12 +221,15 @@ def _checked(session: Session, actor: Actor, recording: Recording, given: dict[s
     key = session.get(SigningKey, signed.signatures[0].key_id)
     if key is None or key.user_id != actor.user.id:
         raise _refused(Reason.FOREIGN_KEY)
+    if key.revoked_at is not None:
+        raise _refused(Reason.REVOKED)
     return signed
 
 
 def _must_hold(signed: Envelope, trust: Trust, path: Sequence[str], now: datetime) -> None:
     """Raises InvalidError unless this one signature would count towards the threshold."""
-    one_is_enough = Trust(trust.root.model_copy(update={"owners_needed": (1, 1, 1)}), trust.approvers, trust.policies)
+    root = trust.root.model_copy(update={"owners_needed": (1, 1, 1), "owners_needed_by_kind": {}})
+    one_is_enough = replace(trust, root=root)
     try:
         read_recording(signed, one_is_enough, path, now)
     except Refused as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session, col, select
 
 from firmware_bridge.contract import envelope as dsse
@@ -92,18 +93,30 @@ class _Signed:
 
 def log_what_is_missing(session: Session, now: datetime) -> int:
     """Put into the log what was signed before there was one, oldest first; how many."""
-    known = {hashlib.sha256(one).digest() for one in session.exec(select(LoggedDocument.envelope))}
-    missing = [one for one in _signed(session) if hashlib.sha256(one.envelope).digest() not in known]
+    missing = _unlogged(session)
     for one in sorted(missing, key=lambda one: one.at):
         log.append(session, now, dsse.decode(one.envelope))
     return len(missing)
 
 
-def seal(session: Session, now: datetime) -> AuditEntry:
-    """Write into the audit log where the public log and all journals end, so that its own head stands for all of them.
+def unlogged(session: Session) -> int:
+    """How many signed documents are held that the public log does not have."""
+    return len(_unlogged(session))
 
-    `journals` is node → journal → seq; `digest` covers their hashes, see `digest_of`.
+
+def seal(session: Session, now: datetime, site: str, server_key: Ed25519PrivateKey) -> Envelope:
+    """Let the logs stand for each other: the audit log for all journals, and the public log for the audit log.
+
+    The line's `journals` is node → journal → seq, its `digest` covers their hashes (see `digest_of`). The signed head
+    that names this line becomes an entry of the public log, whose heads poles carry.
     """
+    _seal_journals(session, now)
+    signed = log.head(session, now, site, server_key)
+    log.append(session, now, signed)
+    return signed
+
+
+def _seal_journals(session: Session, now: datetime) -> AuditEntry:
     marks = session.exec(select(JournalMark).where(JournalMark.seq > 0)
                          .order_by(col(JournalMark.node_id), col(JournalMark.journal_id))).all()
     journals: dict[str, dict[str, int]] = {}
@@ -119,6 +132,11 @@ def digest_of(ends: Iterable[tuple[str, str, int, str]]) -> str:
     """Hex SHA-256 over the lines `node journal seq hash` of journals' ends, sorted."""
     lines = "\n".join(sorted(f"{node} {journal} {seq} {hash_}" for node, journal, seq, hash_ in ends))
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _unlogged(session: Session) -> list[_Signed]:
+    known = {hashlib.sha256(one).digest() for one in session.exec(select(LoggedDocument.envelope))}
+    return [one for one in _signed(session) if hashlib.sha256(one.envelope).digest() not in known]
 
 
 def _signed(session: Session) -> list[_Signed]:

@@ -18,6 +18,8 @@ from loudspeaker.users.signin import normal_login
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,62}[a-z0-9]")
 LANGUAGES = ("vi", "en")
+SPOKEN = re.compile(r"[a-z]{2,3}")
+MOST_SPOKEN = 20
 WITHOUT_PASSWORD = frozenset({Role.VILLAGE_HEAD, Role.PRECINCT_TEAM})
 
 
@@ -56,9 +58,10 @@ def add_user(session: Session, now: datetime, name: str, login: str | None, pass
 
 
 def change_user(session: Session, actor: Actor, now: datetime, user_id: str, *, name: str | None = None,
-                phone: str | None = None, language: str | None = None, active: bool | None = None,
+                phone: str | None = None, language: str | None = None,
+                languages: Sequence[str] | None = None, active: bool | None = None,
                 password: str | None = None) -> User:
-    """Change an account; what is None stays. Its owner may change name, phone and language, an administrator all.
+    """Change an account; what is None stays. Its owner may change name, phone and languages, an administrator all.
 
     A new password by an administrator, and switching off, sign the person out everywhere.
     """
@@ -72,7 +75,7 @@ def change_user(session: Session, actor: Actor, now: datetime, user_id: str, *, 
     if language is not None and language not in LANGUAGES:
         raise InvalidError("This language is not one of the interface's.", field="language")
     given: dict[str, Any] = {"name": name.strip()[:200] if name else None, "phone": phone, "language": language,
-                             "active": active}
+                             "languages": _checked_spoken(languages), "active": active}
     changes = {key: value for key, value in given.items() if value is not None and value != getattr(user, key)}
     if changes.get("active") is False:
         for grant in _grants(session, user.id):
@@ -181,6 +184,15 @@ def links_of(session: Session, user_id: str) -> Sequence[PersonalLink]:
     return session.exec(select(PersonalLink).where(PersonalLink.user_id == user_id,
                                                    col(PersonalLink.revoked_at).is_(None))
                         .order_by(col(PersonalLink.created_at).desc())).all()
+
+
+def _checked_spoken(languages: Sequence[str] | None) -> list[str] | None:
+    if languages is None:
+        return None
+    wanted = list(dict.fromkeys(languages))
+    if not 0 < len(wanted) <= MOST_SPOKEN or any(not SPOKEN.fullmatch(one) for one in wanted):
+        raise InvalidError("Choose the languages that this person speaks.", field="languages")
+    return wanted
 
 
 def _must_administer(session: Session, actor: Actor, user: User) -> None:
