@@ -91,7 +91,8 @@ def test_the_end_of_the_node_closes_it_at_once(relay: NotedRelay) -> None:
 
 
 def test_the_mixer_is_set_each_time_and_what_fails_is_reported() -> None:
-    mixer, told = NullMixer(), []
+    mixer = NullMixer()
+    told: list[str] = []
 
     class Stuck(NullRelay):
         def switch(self, on: bool) -> None:
@@ -165,10 +166,10 @@ def test_a_stop_closes_it() -> None:
     pole.receive(by_server(order(broadcast("b", NOON.replace(minute=1), sha("x")))))
     pole.store(sha("x"), approved(sha("x")))
     pole.run_for(70)
-    assert pole.amplifier
+    assert pole.opened[-1][0]
     pole.receive_group(by_server(stop(1, issued=pole.now)))
     pole.run_for(5)
-    assert not pole.amplifier
+    assert not pole.opened[-1][0]
     pole.receive_group(by_server(play_now("n", sha("x"), issued=pole.now)))
     pole.run_for(5)
     assert not pole.amplifier
