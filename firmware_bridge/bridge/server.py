@@ -1,4 +1,4 @@
-"""The server's end of the node protocol: one connection, what comes in, and what goes out.
+"""The server's end of the node protocol: its brokers, what comes in, and what goes out.
 
 Thin: decisions are the inbox's and the outbox's, documents come signed from the conductor. Only times, receipts and
 roll-calls are signed here. Time requests are answered on the wire's own thread, behind no database.
@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from firmware_bridge.bridge.decode import Journal, Received, decode
 from firmware_bridge.bridge.inbox import Batch, Inbox
+from firmware_bridge.bridge.links import LinkMaker, Links, connect
 from firmware_bridge.bridge.outbox import Due, Outbox, Wanted, What
 from firmware_bridge.bridge.throttle import Throttle
 from firmware_bridge.contract import topics
@@ -24,56 +24,26 @@ from firmware_bridge.contract.documents import Command, Receipt, RollCall, TimeA
 from firmware_bridge.contract.envelope import Envelope, encode
 from firmware_bridge.contract.messages import EntryKind, Heartbeat, Held, Hello, TimeRequest
 from firmware_bridge.contract.topics import Down, ToGroup, Up
-from firmware_bridge.wire import Address, Backoff, Connection, WireError
+from firmware_bridge.wire import Address, WireError
 
 ROLL_CALL_S = (5, 300)
 """Shortest and longest window; in between, one second for every 100 nodes."""
 TIME_ANSWERS = 10
 """Time requests of one node that are answered within a second: each costs a signature on the wire's thread."""
-RECONNECT = Backoff(0.2, 5.0)
 
 
 @dataclass(frozen=True)
 class BrokerState:
-    """The one state of the link to the broker. A dead broker is one fault, not one per node."""
+    """The one state of the links to the brokers. A dead broker is one fault, not one per node."""
 
     connected: bool
+    """At least one broker is joined."""
     since: datetime
+    """When the last change was: from then on every node has had its time to be heard."""
     reason: str = ""
-    """Why it was lost; empty while connected."""
-
-
-class Link(Protocol):
-    """What the bridge needs of `wire.Connection`; the broker in memory has one too."""
-
-    @property
-    def connected(self) -> bool:
-        """True while messages can be published."""
-
-    def start(self) -> None:
-        """Begin to connect."""
-
-    def stop(self) -> None:
-        """Say goodbye."""
-
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Hand over one message. Raises WireError."""
-
-
-class LinkMaker(Protocol):
-    """`wire.Connection` itself, or `MemoryBroker.connection`."""
-
-    def __call__(self, addresses: Address | Sequence[Address], subscriptions: Sequence[str],
-                 on_message: Callable[[str, bytes, bool], None], on_connected: Callable[[], None],
-                 on_disconnected: Callable[[str], None]) -> Link:
-        """A link that is not started yet."""
-
-
-def connect(addresses: Address | Sequence[Address], subscriptions: Sequence[str],
-            on_message: Callable[[str, bytes, bool], None], on_connected: Callable[[], None],
-            on_disconnected: Callable[[str], None]) -> Link:
-    """The server's link over MQTT: it returns within seconds, since all nodes wait for it."""
-    return Connection(addresses, subscriptions, on_message, on_connected, on_disconnected, backoff=RECONNECT)
+    """Why the last one was lost; empty while connected."""
+    away: tuple[str, ...] = ()
+    """Of several brokers, those that are not joined: host:port."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +57,16 @@ class _Sent:
 class Bridge:
     """Everything between the conductor and the nodes of one site.
 
-    `public_key_of(node)` gives the key that verifies a node's journal, None for a stranger; it is called on the
-    draining thread. `on_broker` hears each change of the broker's state, on the wire's thread. Publishing raises
-    WireError while the broker is gone; nothing is lost by that, since `due` names it again. `on_block_request(node,
-    request)` may be set later; it is called on the wire's thread, behind no database, and must be short.
+    `addresses` are independent brokers, all joined at once: one is enough. `public_key_of(node)` gives the key that
+    verifies a node's journal, None for a stranger; it is called on the draining thread. `on_broker` hears each change
+    of the brokers' state, on the wire's threads. Publishing raises WireError while all brokers are gone; nothing is
+    lost by that, since `due` names it again. `on_block_request(node, request)` may be set later; it is called on the
+    wire's threads, behind no database, and must be short.
     """
 
     def __init__(
         self,
-        address: Address,
+        addresses: Address | Sequence[Address],
         site: str,
         server_key: Ed25519PrivateKey,
         public_key_of: Callable[[str], str | None],
@@ -114,8 +85,10 @@ class Bridge:
         self._time_limit = Throttle(TIME_ANSWERS, timedelta(seconds=1))
         self._commands: dict[str, _Sent] = {}
         self._state = BrokerState(False, now(), "not started")
-        self._link = make_link(address, topics.of_server(site), self._on_message, self._on_connected,
-                               self._on_disconnected)
+        self._addresses = (addresses,) if isinstance(addresses, Address) else tuple(addresses)
+        self._away = dict.fromkeys(range(len(self._addresses)), "not started")
+        self._links = Links(self._addresses, topics.of_server(site), self._on_message, self._on_connected,
+                            self._on_disconnected, make_link)
 
     @property
     def broker_state(self) -> BrokerState:
@@ -124,11 +97,11 @@ class Bridge:
 
     def start(self) -> None:
         """Begin to connect; returns at once."""
-        self._link.start()
+        self._links.start()
 
     def stop(self) -> None:
         """Send what is queued and say goodbye; a waiting `drain` returns."""
-        self._link.stop()
+        self._links.stop()
         self.inbox.close()
 
     def drain(self, max_messages: int = 500, wait_s: float = 0.05, idle_s: float = 1.0) -> Batch:
@@ -160,7 +133,7 @@ class Bridge:
 
         Call about once a second. Empty while the broker is gone.
         """
-        if not self._link.connected:
+        if not self._links.connected:
             return []
         with self._lock:
             listed = self._outbox.due(self._now())
@@ -168,16 +141,16 @@ class Bridge:
                        if one.command is not None and one.command in self._commands]
         with contextlib.suppress(WireError):  # they are due again in some seconds
             for node, sent in repeats:
-                self._link.publish(topics.of_node(self._site, node, Down.COMMAND), sent.payload)
+                self._links.publish(topics.of_node(self._site, node, Down.COMMAND), sent.payload)
         return [one for one in listed if one.what is not What.COMMAND]
 
     def publish_order(self, node: str, order: Envelope) -> None:
         """Send a signed running order. Raises WireError."""
-        self._link.publish(topics.of_node(self._site, node, Down.ORDER), encode(order))
+        self._links.publish(topics.of_node(self._site, node, Down.ORDER), encode(order))
 
     def publish_trust(self, node: str, bundle: TrustBundle) -> None:
         """Send root, approvers and policies. Raises WireError."""
-        self._link.publish(topics.of_node(self._site, node, Down.TRUST), bundle.to_bytes())
+        self._links.publish(topics.of_node(self._site, node, Down.TRUST), bundle.to_bytes())
 
     def publish_command(self, command: Command, envelope: Envelope, nodes: Iterable[str]) -> None:
         """Send a signed command once to its target, then to each of `nodes` (its members) that does not answer.
@@ -196,8 +169,8 @@ class Bridge:
             self._commands = {one: kept for one, kept in self._commands.items() if self._outbox.unanswered(one)}
             self._commands[command.id] = sent
             self._outbox.commanded(command.id, nodes, command.expires, self._now())
-        if self._link.connected:
-            self._link.publish(topic, sent.payload)
+        if self._links.connected:
+            self._links.publish(topic, sent.payload)
 
     def unanswered(self, command: str) -> tuple[str, ...]:
         """Nodes whose journal has not named the command yet."""
@@ -207,31 +180,35 @@ class Bridge:
     def publish_receipt(self, node: str, journal: str, seq: int) -> None:
         """Tell the node that its journal is committed up to and including `seq`. Raises WireError."""
         receipt = Receipt(site=self._site, node=node, journal=journal, seq=seq, issued=self._now())
-        self._link.publish(topics.of_node(self._site, node, Down.RECEIPT), encode(receipt.sign(self._server_key)))
+        self._links.publish(topics.of_node(self._site, node, Down.RECEIPT), encode(receipt.sign(self._server_key)))
 
     def answer_time(self, node: str, nonce: str, received: datetime) -> None:
         """Answer a time request that came in at `received`. Raises WireError."""
         answer = TimeAnswer(site=self._site, node=node, nonce=nonce, received=received, sent=self._now())
-        self._link.publish(topics.of_node(self._site, node, Down.TIME), encode(answer.sign(self._server_key)))
+        self._links.publish(topics.of_node(self._site, node, Down.TIME), encode(answer.sign(self._server_key)))
 
     def publish_block(self, node: str, block: Block) -> None:
         """Send some bytes of a recording that a node asked for. Raises WireError."""
-        self._link.publish(topics.of_node(self._site, node, Down.BLOCK), block.to_bytes())
+        self._links.publish(topics.of_node(self._site, node, Down.BLOCK), block.to_bytes())
 
     def call_roll(self) -> None:
         """Ask every node for a hello, spread over a window that grows with their number. Raises WireError."""
+        self._links.publish(*self._roll_call())
+
+    def _roll_call(self) -> tuple[str, bytes]:
         shortest, longest = ROLL_CALL_S
         window = min(max(shortest, self._outbox.nodes // 100), longest)
         call = RollCall(site=self._site, issued=self._now(), window_s=window)
-        self._link.publish(topics.of_group(self._site, topics.ALL, ToGroup.ROLL_CALL),
-                           encode(call.sign(self._server_key)))
+        return topics.of_group(self._site, topics.ALL, ToGroup.ROLL_CALL), encode(call.sign(self._server_key))
 
     def _on_message(self, topic: str, payload: bytes, retained: bool) -> None:
         if topic.endswith(f"/{Up.TIME_REQUEST}") and not retained:
             received = self._now()
             read = decode(topic, payload, self._site, lambda _node: None, received)
             if isinstance(read, Received) and isinstance(read.message, TimeRequest):
-                if self._time_limit.allows(read.node, received):
+                with self._lock:
+                    allowed = self._time_limit.allows(read.node, received)
+                if allowed:
                     self.answer_time(read.node, read.message.nonce, received)
                 return
         if topic.endswith(f"/{Up.BLOCK_REQUEST}") and not retained:
@@ -241,14 +218,24 @@ class Bridge:
                 return
         self.inbox.put(topic, payload, retained)
 
-    def _on_connected(self) -> None:
-        self._state = BrokerState(True, self._now())
+    def _on_connected(self, at: int) -> None:
+        with self._lock:
+            self._away.pop(at, None)
+            self._note("")
         self._on_broker(self._state)
-        self.call_roll()
+        self._links.publish_at(at, *self._roll_call())
 
-    def _on_disconnected(self, reason: str) -> None:
-        self._state = BrokerState(False, self._now(), reason)
+    def _on_disconnected(self, at: int, reason: str) -> None:
+        with self._lock:
+            self._away[at] = reason
+            self._note(reason)
         self._on_broker(self._state)
+
+    def _note(self, reason: str) -> None:
+        connected = len(self._away) < len(self._addresses)
+        away = [self._addresses[at] for at in sorted(self._away)] if len(self._addresses) > 1 else []
+        self._state = BrokerState(connected, self._now(), "" if connected else reason,
+                                  tuple(f"{one.host}:{one.port}" for one in away))
 
     def _learn(self, received: Received) -> None:
         message = received.message

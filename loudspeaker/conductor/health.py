@@ -45,3 +45,12 @@ def broker_lost(session: Session, now: datetime, reason: str) -> bool:
 def broker_back(session: Session, now: datetime) -> bool:
     """Close the fault of a dead broker; False when there was none."""
     return close_faults(session, now, FaultKind.BROKER) > 0
+
+
+def some_brokers_away(session: Session, now: datetime, away: tuple[str, ...]) -> bool:
+    """Open one warning while some of several brokers are away, close it when all are there; False when none changed."""
+    if not away:
+        return close_faults(session, now, FaultKind.SPARE_BROKER) > 0
+    place = top_place(session)
+    return place is not None and bool(open_faults(
+        session, now, [Finding(FaultKind.SPARE_BROKER, place, detail=", ".join(away))]))

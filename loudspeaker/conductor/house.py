@@ -52,6 +52,8 @@ class House:
     """Called when the server's certificate was made anew."""
     nudge: Callable[[], None] | None = None
     """Set by `conductor.jobs.start`: wakes the conductor."""
+    nodes_outdated: Callable[[], None] = lambda: None
+    """Called when nodes changed: what the bridge remembers of them is read anew."""
     stand_down: Callable[[], None] = lambda: None
     """Ends the process in order; called when another server has taken over."""
     setup_code: str | None = None

@@ -12,7 +12,7 @@ from firmware_bridge.bridge.server import Bridge
 from loudspeaker.conductor import certificates
 from loudspeaker.conductor.blocks import BlockDesk, serve_blocks
 from loudspeaker.conductor.enrolling import end_former_credentials
-from loudspeaker.conductor.health import BROKER_GRACE, broker_back, broker_lost, sweep_nodes
+from loudspeaker.conductor.health import BROKER_GRACE, broker_back, broker_lost, some_brokers_away, sweep_nodes
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.intake import Intake
 from loudspeaker.conductor.publish import Publisher
@@ -93,6 +93,8 @@ class Rounds:
                 lost = []
         if changed or lost:
             self.house.hub.announce("faults", "nodes")
+                if now - broker.since >= BROKER_GRACE or not broker.away:
+                    changed = some_brokers_away(session, now, broker.away) or changed
 
     def sweep(self) -> None:
         """Close playbacks that their nodes have passed in silence."""

@@ -109,9 +109,10 @@ def brokers_of(house: House, login: str, password: str, client_id: str) -> tuple
     """The brokers with one login, as a pole's file names them. Raises UnavailableError while none is known."""
     if house.broker is None:
         raise UnavailableError("The broker is not running, so its address is not known.")
-    address = house.broker.address
-    return (BrokerAddress(host=_reachable(house, address.host), port=address.port, username=login, password=password,
-                          client_id=client_id, tls=address.tls, ca=address.ca.read_text() if address.ca else None),)
+    return tuple(
+        BrokerAddress(host=_reachable(house, one.host), port=one.port, username=login, password=password,
+                      client_id=client_id, tls=one.tls, ca=one.ca.read_text() if one.ca else None)
+        for one in house.broker.addresses)
 
 
 def _root(session: Session) -> dict[str, Any]:

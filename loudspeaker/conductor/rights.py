@@ -58,12 +58,13 @@ def keep_fresh(house: House) -> None:
     """`refresh` that leaves a broker's failure to the next round: what was stored is stored."""
     try:
         refresh(house)
-    except BrokerError as failure:
+    except (BrokerError, OSError) as failure:
         log.error("rights not in force", failure=str(failure))
 
 
 def poles_changed(session: Session, house: House) -> None:
     """After this unit of work: new rights at the broker, new orders, news for open pages."""
+    after_commit(session, house.nodes_outdated)
     after_commit(session, lambda: keep_fresh(house))
     after_commit(session, house.outdated)
     after_commit(session, lambda: house.hub.announce("nodes"))

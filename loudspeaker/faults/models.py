@@ -14,6 +14,8 @@ class FaultKind(StrEnum):
 
     OFFLINE = "offline"
     BROKER = "broker"
+    SPARE_BROKER = "spare_broker"
+    """One of several brokers is away; the others carry on."""
     SECURITY = "security"
     NO_SOUND = "no_sound"
     NOISE = "noise"

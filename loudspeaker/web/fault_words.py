@@ -6,6 +6,7 @@ from loudspeaker.web.i18n import marked
 FAULT_WORDS = {
     FaultKind.OFFLINE: marked("no connection"),
     FaultKind.BROKER: marked("the broker does not work"),
+    FaultKind.SPARE_BROKER: marked("one of the brokers is away; the others carry on"),
     FaultKind.SECURITY: marked("refused something"),
     FaultKind.NO_SOUND: marked("no sound"),
     FaultKind.NOISE: marked("crackle, noise"),

@@ -17,6 +17,8 @@ from firmware_bridge.bridge.broker.memory import MemoryBroker
 from firmware_bridge.bridge.broker.mosquitto import Mosquitto
 from firmware_bridge.bridge.broker.mosquitto_child import EmbeddedMosquitto
 from firmware_bridge.bridge.broker.nats import EmbeddedNats
+from firmware_bridge.bridge.broker.nats_external import ExternalNats
+from firmware_bridge.bridge.broker.several import SeveralBrokers
 
 __all__ = [
     "Admin",
@@ -28,9 +30,11 @@ __all__ = [
     "EmbeddedMosquitto",
     "EmbeddedNats",
     "Endpoint",
+    "ExternalNats",
     "MemoryBroker",
     "Mosquitto",
     "PortTaken",
+    "SeveralBrokers",
     "TlsFiles",
     "new_secret",
     "server_user",

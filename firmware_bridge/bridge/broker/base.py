@@ -92,8 +92,8 @@ class Broker(Protocol):
     """A broker that the server runs or may change. It keeps nothing: no retained message, no session outlives it."""
 
     @property
-    def address(self) -> Endpoint:
-        """Where it listens; known from `start` on, and the same after a restart."""
+    def addresses(self) -> tuple[Endpoint, ...]:
+        """Where it listens, one for each independent server; known from `start` on, and the same after a restart."""
 
     def start(self) -> None:
         """Start one of ours, and return when it listens; join one that somebody else runs. Raises BrokerError."""

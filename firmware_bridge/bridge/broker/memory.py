@@ -28,6 +28,11 @@ class MemoryBroker:
         """A name only; nothing listens there."""
         return Endpoint("memory", 1)
 
+    @property
+    def addresses(self) -> tuple[Endpoint, ...]:
+        """The one address."""
+        return (self.address,)
+
     def start(self) -> None:
         """Begin to deliver."""
         if self._thread is not None:

@@ -44,6 +44,11 @@ class Mosquitto:
         """Where it listens for MQTT."""
         return self._endpoint
 
+    @property
+    def addresses(self) -> tuple[Endpoint, ...]:
+        """The one address."""
+        return (self.address,)
+
     def start(self) -> None:
         """Join its control topic; returns when the users are in force, or after 5 s while it is away."""
         self._stopping.clear()

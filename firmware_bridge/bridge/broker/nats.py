@@ -37,6 +37,11 @@ class EmbeddedNats:
         return self._endpoint
 
     @property
+    def addresses(self) -> tuple[Endpoint, ...]:
+        """The one address."""
+        return (self.address,)
+
+    @property
     def pid(self) -> int | None:
         """Process id of the running broker."""
         return self._keeper.pid

@@ -64,13 +64,15 @@ def render(site: str, users: Iterable[BrokerUser], endpoint: Endpoint, files: Na
         f"pid_file: {_text(files.pid)}",
         f"jetstream {{ store_dir: {_text(files.store)}, max_mem: 16MB, max_file: {STORE} }}",
         f"mqtt {{ host: {_text(endpoint.host)}, port: {endpoint.port}, reject_qos2_publish: true{secure} }}",
-        "authorization { users = [",
-        keeper.rendered(),
-        *(_user(one, site) for one in users),
-        "] }",
+        *render_users(site, users, keeper.rendered()),
         "",
     ]
     return "\n".join(lines)
+
+
+def render_users(site: str, users: Iterable[BrokerUser], *more: str) -> list[str]:
+    """The lines that say who may join; `more` stands before them."""
+    return ["authorization { users = [", *more, *(_user(one, site) for one in users), "] }"]
 
 
 def _user(user: BrokerUser, site: str) -> str:
