@@ -3,12 +3,11 @@
 The real node, the simulator and the tests run this same function.
 """
 
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import JsonValue
 
-from firmware_bridge.contract.messages import EntryKind, Telemetry, TimeState
+from firmware_bridge.contract.messages import EntryKind, Telemetry
 from firmware_bridge.contract.trust import Trust
 from firmware_bridge.node import cueing, directing, evidence, intake, link, plan
 from firmware_bridge.node.approvals import weigh
@@ -34,10 +33,9 @@ from firmware_bridge.node.inputs import (
 from firmware_bridge.node.playing import skipped
 from firmware_bridge.node.state import Approval, Identity, State
 from firmware_bridge.node.timekeeping import Moment
+from firmware_bridge.node.timing import mind_clock
 from firmware_bridge.node.trusting import note_vouched, weigh_all
 from firmware_bridge.node.turn import Turn
-
-KEEP_TIME_S = 600.0
 
 
 def begin(who: Identity, trust: Trust) -> State:
@@ -163,27 +161,10 @@ def _on_arrived(turn: Turn, arrived: Arrived) -> None:
 
 
 def _mind_clock(turn: Turn) -> None:
-    """Write down a change of how sure the time is, and keep its evidence over a restart."""
-    state, reading = turn.state, turn.reading
-    if not state.boot:
-        return
-    changed = reading.state is not state.time_state
-    if changed:
-        turn.set(time_state=reading.state)
-        turn.write(
-            EntryKind.CLOCK, state=str(reading.state), was=str(state.time_state), source=reading.source,
-            offset_ms=round(reading.offset_s * 1000, 1),
-            error_ms=None if reading.error_s is None else round(reading.error_s * 1000, 1))
-        if state.time_state is TimeState.UNTRUSTED:
-            weigh_all(turn)
-            link.say_hello_within(turn, 0)
-    if reading.state is TimeState.UNTRUSTED:
-        return
-    bound = max(turn.state.time.lower_bound or reading.now, reading.now - timedelta(seconds=reading.error_s or 0.0))
-    turn.set(time=replace(turn.state.time, lower_bound=bound))
-    if changed or turn.mono - state.time_kept >= KEEP_TIME_S:
-        turn.set(time_kept=turn.mono)
-        turn.keep("time", link.kept_time(turn))
+    """What was set aside while the time was unknown is looked at once it is known."""
+    if turn.state.boot and mind_clock(turn):
+        weigh_all(turn)
+        link.say_hello_within(turn, 0)
 
 
 def _mind_expiry(turn: Turn) -> None:

@@ -13,14 +13,11 @@ from firmware_bridge.node import carrying, intake, plan
 from firmware_bridge.node.approvals import weigh
 from firmware_bridge.node.effects import Subscribe
 from firmware_bridge.node.inputs import Boot
-from firmware_bridge.node.link import SYNC_AFTER_S, KeptTime
+from firmware_bridge.node.link import SYNC_AFTER_S
 from firmware_bridge.node.state import Approval, Fate, FateState
-from firmware_bridge.node.timekeeping import Sample, Timekeeper
+from firmware_bridge.node.timing import restore_time
 from firmware_bridge.node.trusting import note_vouched
 from firmware_bridge.node.turn import Turn
-
-RTC_ERROR_S = 2.0
-"""What a battery-backed clock may be wrong by after a restart."""
 
 
 class KeptGroups(Payload):
@@ -37,7 +34,7 @@ def on_boot(turn: Turn, boot: Boot) -> None:
     if carrying.KEPT in boot.kept:
         turn.set(log=carrying.restored(boot.kept[carrying.KEPT]))
     _restore_small(turn, boot)
-    _restore_time(turn, boot)
+    restore_time(turn, boot)
     order = boot.kept.get("order")
     if order is not None:
         turn.set(order=RunningOrder.from_bytes(dsse.decode(order).payload))
@@ -85,21 +82,6 @@ def _restore_small(turn: Turn, boot: Boot) -> None:
         fates={fate.id: fate for fate in fates})
     receipted = int(kept.get("receipted", b"0"))
     turn.set_link(receipted=receipted if receipted <= boot.journal.last else 0)
-
-
-def _restore_time(turn: Turn, boot: Boot) -> None:
-    """Time evidence survives a restart of the program, and one of the machine only where it keeps time meanwhile."""
-    raw = boot.kept.get("time")
-    if raw is None:
-        return
-    kept = KeptTime.from_bytes(raw)
-    samples: tuple[Sample, ...] = ()
-    if kept.machine_boot == boot.machine_boot and kept.mono <= turn.mono:
-        samples = (Sample(kept.at, kept.mono, kept.error_s),)
-    elif turn.state.who.has_rtc and turn.moment.wall >= kept.at:
-        samples = (Sample(turn.moment.wall, turn.mono, RTC_ERROR_S + kept.error_s),)
-    turn.set(time=Timekeeper(samples, kept.at))
-    turn.reading = turn.state.time.read(turn.moment)
 
 
 def _close_open(turn: Turn) -> None:

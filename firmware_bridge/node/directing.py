@@ -46,7 +46,8 @@ def replan(turn: Turn) -> None:
     """A new order holds: who waits is replaced, who is no longer listed ends."""
     air, order = turn.state.air, turn.state.order
     if air is not None and order is not None:
-        begun = [one.airing for one in air.interrupted] + ([air.on.airing] if air.on else [])
+        begun = [one.airing for one in air.interrupted]
+        begun += [air.on.airing] if air.on else []
         listed = {one.id for one in order.broadcasts}
         stays = [one for one in begun if one.id in listed]
         obey(turn, planned(air, [*plan.waiting_airings(turn), *_armed(turn, air), *stays], turn.now))
@@ -69,9 +70,10 @@ def _armed(turn: Turn, air: Air) -> list[Airing]:
 def _end_lost(turn: Turn) -> None:
     """What was to sound and has no place on air any more ends: nothing that has a start stays without its end."""
     air = turn.state.air
-    here = {one.airing.id for one in (*air.waiting, *air.interrupted)} if air else set()
-    if air is not None and air.on is not None:
-        here.add(air.on.airing.id)
+    here: set[str] = set()
+    if air is not None:
+        here |= {one.airing.id for one in air.waiting} | {one.airing.id for one in air.interrupted}
+        here |= {air.on.airing.id} if air.on else set()
     for broadcast, take in turn.state.takes.items():
         if take.ended is None and broadcast not in here:
             reason = take.reason or ("cancelled" if turn.knows_time else "clock")

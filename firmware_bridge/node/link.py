@@ -4,7 +4,7 @@ import hashlib
 from datetime import timedelta
 
 from firmware_bridge.contract import merkle
-from firmware_bridge.contract.base import Instant, Payload
+from firmware_bridge.contract.base import Payload
 from firmware_bridge.contract.documents import Receipt, TimeAnswer
 from firmware_bridge.contract.messages import (
     HEARTBEAT_SECONDS,
@@ -23,6 +23,7 @@ from firmware_bridge.contract.trust import Reason, Refused
 from firmware_bridge.node.effects import Keep, PruneJournal, Publish, Sync, UploadJournal, Write
 from firmware_bridge.node.state import State
 from firmware_bridge.node.timekeeping import answered
+from firmware_bridge.node.timing import take_answer
 from firmware_bridge.node.turn import Turn
 
 TIME_BURST = 32
@@ -125,18 +126,14 @@ def on_receipt(turn: Turn, receipt: Receipt) -> None:
 
 
 def on_time_answer(turn: Turn, answer: TimeAnswer, came: float) -> None:
-    """The server has told its time; the answer came at monotonic `came`."""
+    """The server has told its time; the answer came at monotonic `came`. Raises Refused."""
     link = turn.state.link
-    sample = answered(link.asked, came, answer.received, answer.sent)
-    time = turn.state.time.with_sample(sample)
-    best = time.best(turn.mono)
+    take_answer(turn, answered(link.asked, came, answer.received, answer.sent))
     burst = link.time_burst - 1
-    error_s = best.error_at(turn.mono) if best is not None else TIME_POOR_S
+    error_s = turn.state.time.error_s(turn.mono) or TIME_POOR_S
     more = burst > 0 and error_s > TIME_GOOD_S
     wait = TIME_EVERY_S if not more else TIME_SOON_S if error_s > TIME_POOR_S else 1.0
-    turn.set(time=time)
     turn.set_link(nonce=None, time_burst=burst if more else TIME_AGAIN, time_due=turn.mono + wait)
-    turn.reading = time.read(turn.moment)
 
 
 def held(state: State) -> Held:
@@ -217,18 +214,3 @@ def _ask_time(turn: Turn) -> None:
 def _publish(turn: Turn, kind: Up, payload: Payload) -> None:
     who = turn.state.who
     turn.do(Publish(of_node(who.site, who.node, kind), payload.to_bytes()))
-
-
-class KeptTime(Payload):
-    """The best evidence of the time, as kept over a restart: the true time was `at` at `mono` of that machine boot."""
-
-    machine_boot: str
-    at: Instant
-    mono: float
-    error_s: float
-
-
-def kept_time(turn: Turn) -> KeptTime:
-    """The time now, for after a restart."""
-    return KeptTime(machine_boot=turn.state.machine_boot, at=turn.now, mono=turn.mono,
-                    error_s=turn.reading.error_s or 0.0)

@@ -182,6 +182,7 @@ class State:
     """Set by command; over the order's until the next order."""
     time: Timekeeper = field(default_factory=Timekeeper)
     time_state: TimeState = TimeState.UNTRUSTED
+    time_contradicted: bool = False
     time_kept: float = 0.0
     power_on: datetime | None = None
     """When the program started, by the node's own time; None until it knew it."""

@@ -57,6 +57,71 @@ def test_the_state_follows_from_the_error(error_s: float | None, state: TimeStat
     assert Timekeeper().read(Moment(NOON, 0.0, error_s)).state is state
 
 
+@given(st.floats(-50.0, 50.0), st.floats(-20.0, 20.0), st.lists(st.floats(60.0, 50_000.0), min_size=1, max_size=40))
+def test_however_the_crystal_drifts_the_true_time_is_within_the_error_claimed(
+    ppm: float, wander_ppm: float, waits: list[float]
+) -> None:
+    """Asked now and then over days; the pace changes once, within what crystals do, then nobody answers for a week."""
+    keeper, mono, true = Timekeeper(), 0.0, NOON
+    changed = max(-50.0, min(50.0, ppm + wander_ppm))
+    for number, wait_s in enumerate([*waits, 604_800.0]):
+        keeper = keeper.with_sample(answered(mono, mono + 0.08, true, true))
+        mono += wait_s
+        true += timedelta(seconds=wait_s * (1 + (changed if number > len(waits) / 2 else ppm) / 1e6))
+    reading = keeper.read(Moment(true, mono))
+    assert reading.error_s is not None
+    assert abs((reading.now - true).total_seconds()) <= reading.error_s + 0.05
+
+
+def test_answers_over_hours_tell_the_crystals_pace_and_halve_the_growth_of_the_error() -> None:
+    keeper, mono, true = Timekeeper(), 0.0, NOON
+    for _ in range(50):
+        keeper = keeper.with_sample(answered(mono, mono + 0.04, true + timedelta(seconds=0.02), true + timedelta(
+            seconds=0.02)))
+        mono, true = mono + 900.0, true + timedelta(seconds=900.0 * (1 + 42e-6))
+    assert abs(keeper.pace.gain - 42e-6) < 2e-6
+    later = keeper.read(Moment(NOON, mono + 7 * 86_400))
+    assert later.error_s is not None
+    assert later.error_s < 15
+    off = (later.now - true - timedelta(seconds=7 * 86_400 * (1 + 42e-6))).total_seconds()
+    assert abs(off) < 1
+
+
+def test_a_system_clock_that_the_signed_time_contradicts_is_not_believed_however_sure_it_is() -> None:
+    keeper = Timekeeper((Sample(NOON, 100.0, 0.05),))
+    reading = keeper.read(Moment(NOON + timedelta(days=400), 100.0, 0.001))
+    assert (reading.now, reading.source, reading.contradicted) == (NOON, "exchange", True)
+    agreed = keeper.read(Moment(NOON + timedelta(seconds=0.04), 100.0, 0.001))
+    assert (agreed.source, agreed.contradicted) == ("system", False)
+
+
+def test_a_new_answer_that_contradicts_the_old_ones_replaces_them() -> None:
+    """The server's clock was set right."""
+    keeper = Timekeeper((Sample(NOON, 100.0, 0.01),))
+    fresh = Sample(NOON + timedelta(hours=1), 110.0, 0.2)
+    assert keeper.with_sample(fresh).samples == (fresh,)
+
+
+def test_a_hostile_system_clock_cannot_make_the_node_refuse_the_server() -> None:
+    ahead = Moment(NOON + timedelta(days=3000), 100.0, 0.001)
+    keeper = Timekeeper().noted(ahead)
+    assert keeper.lower_bound is None
+    again = keeper.with_sample(Sample(NOON, 200.0, 0.02))
+    assert again.read(Moment(NOON, 200.0)).now == NOON
+    assert again.read(Moment(NOON, 200.0)).state is TimeState.TRUSTED
+
+
+def test_what_the_server_has_vouched_for_binds_the_server_too() -> None:
+    keeper = Timekeeper().with_sample(Sample(NOON, 100.0, 0.02)).noted(Moment(NOON, 100.0))
+    assert keeper.is_too_early(NOON - timedelta(minutes=6))
+    assert not keeper.is_too_early(NOON - timedelta(minutes=4))
+
+
+def test_a_clock_that_was_only_kept_by_a_battery_is_no_word_of_the_server() -> None:
+    by_battery = Timekeeper((Sample(NOON, 100.0, 2.0, signed=False),)).noted(Moment(NOON, 100.0))
+    assert by_battery.lower_bound is None
+
+
 def test_a_synchronised_clock_behind_what_was_known_is_not_believed() -> None:
     keeper = Timekeeper(lower_bound=NOON)
     assert keeper.read(Moment(NOON - timedelta(hours=1), 0.0, 0.01)).state is TimeState.UNTRUSTED
