@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from firmware_bridge.bridge.decode import Journal, Received
 from firmware_bridge.contract.messages import EntryKind, Hello
+from loudspeaker.conductor.clones import CLONE, is_clone
 from loudspeaker.conductor.refusals import CHAIN, findings_of, findings_of_breaks
 from loudspeaker.conductor.states import CHANGING, COLUMNS, State, add_to_history, joined
 from loudspeaker.conductor.transparency import findings_of_heads
@@ -56,9 +57,9 @@ def ingest(session: Session, now: datetime, received: Sequence[Received]) -> Ing
 
 
 def _in_service(session: Session, nodes: Iterable[str]) -> dict[str, str]:
-    """Place id by node, of those that exist and are not retired."""
+    """Place id by node, of those that exist and are neither retired nor cut off."""
     rows = session.connection().execute(select(col(Node.id), col(Node.place_id)).where(
-        col(Node.id).in_(list(nodes)), col(Node.retired_at).is_(None)))
+        col(Node.id).in_(list(nodes)), col(Node.retired_at).is_(None), col(Node.revoked_at).is_(None)))
     return {node: place for node, place in rows}  # noqa: C416 # rows, not pairs
 
 
@@ -68,7 +69,11 @@ def _hear(session: Session, now: datetime, heard: Sequence[Received], places: Ma
     before = {node: _shown(state) for node, state in states.items()}
     buckets: dict[tuple[str, datetime], dict[str, Any]] = {}
     hellos: list[tuple[str, Hello]] = []
+    clones: list[Finding] = []
     for one in heard:
+        if isinstance(one.message, Hello) and is_clone(states[one.node].boots, one.message, one.at):
+            clones.append(Finding(FaultKind.SECURITY, places[one.node], one.node, CLONE,
+                                  f"starts {states[one.node].boot} and {one.message.boot} alternate"))
         if not states[one.node].hear(one.message, one.at):
             continue
         add_to_history(buckets, one.node, one.message, one.at)
@@ -81,7 +86,7 @@ def _hear(session: Session, now: datetime, heard: Sequence[Received], places: Ma
     back = [node for node, was in before.items() if states[node].online and not was[0]]
     if back and close_faults(session, now, FaultKind.OFFLINE, back):
         done.news.add("faults")
-    return _forgetful(session, hellos, places) + findings_of_heads(session, hellos, places)
+    return clones + _forgetful(session, hellos, places) + findings_of_heads(session, hellos, places)
 
 
 def _states(session: Session, places: Mapping[str, str]) -> dict[str, State]:

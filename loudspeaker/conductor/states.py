@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware_bridge.bridge.decode import Journal, Message
 from firmware_bridge.contract.messages import Heartbeat, Held, Hello, Presence, Telemetry
+from loudspeaker.conductor.clones import boots_after
 
 MEASURED = ("offset_ms", "cpu_c", "disk_free_mb", "signal_dbm")
 """What a node's history keeps."""
@@ -23,6 +24,7 @@ class State:
     left_at: datetime | None = None
     boot: str = ""
     connection: int = 0
+    boots: dict[str, Any] = field(default_factory=dict)
     firmware: str = ""
     held_epoch: int = 0
     held_version: int = 0
@@ -61,7 +63,7 @@ class State:
         if isinstance(message, Heartbeat):
             self._heartbeat(message)
         elif isinstance(message, Hello):
-            self._hello(message)
+            self._hello(message, at)
         elif isinstance(message, Journal) and self.journal_id in ("", message.journal):
             self.journal_id = message.journal
             self.last_seq = max(self.last_seq, message.last_seq)
@@ -79,9 +81,10 @@ class State:
             self.online, self.changed_at = True, at
         self.seen_at, self.left_at = max(at, self.seen_at or at), None
 
-    def _hello(self, hello: Hello) -> None:
+    def _hello(self, hello: Hello, at: datetime) -> None:
         if hello.journal != self.journal_id:
             self.journal_id, self.last_seq = hello.journal, 0
+        self.boots = boots_after(self.boots, hello, at)
         self.boot, self.connection, self.firmware = hello.boot, hello.connection, hello.firmware[:64]
         self.last_seq, self.time_state, self.playing = hello.last_seq, hello.time_state, None
         self._holds(hello.held)

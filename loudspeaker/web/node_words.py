@@ -49,6 +49,7 @@ REFUSALS: dict[str, str] = {
     "bad_signature": marked("Its signature was wrong."),
     "expired": marked("Its time was over."),
     "not_yet_valid": marked("Its time had not come."),
+    "clone": marked("Two controllers speak under this loudspeaker's name, in turns. One is a copy."),
     "journal_chain": marked("The loudspeaker's journal contradicts what it said before."),
 }
 _SIMPLE: dict[str, str] = {
