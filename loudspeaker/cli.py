@@ -20,10 +20,12 @@ from loudspeaker.conductor.opening import open_house, utc_now
 from loudspeaker.demo.command import demo
 from loudspeaker.doctor import examine
 from loudspeaker.errors import InvalidError, LoudspeakerError
+from loudspeaker.log_command import app as log_app
 from loudspeaker.nodes.enrolment import HOURS
 from loudspeaker.nodes.models import Node, NodeState
 from loudspeaker.places.models import Place
 from loudspeaker.settings import Settings
+from loudspeaker.trust_command import app as trust_app
 from loudspeaker.users import service
 from loudspeaker.users.models import Role
 
@@ -34,6 +36,8 @@ node_app = typer.Typer(help="Loudspeaker nodes.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(node_app, name="node")
 app.add_typer(approve_app, name="approve")
+app.add_typer(trust_app, name="trust")
+app.add_typer(log_app, name="log")
 app.command()(demo)
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]

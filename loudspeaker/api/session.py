@@ -1,5 +1,6 @@
 """Signing in and out, who I am, where I am signed in, my password; and the first run."""
 
+import base64
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -8,8 +9,9 @@ from pydantic import Field
 from loudspeaker.api.cookies import forget_session, remember_session
 from loudspeaker.api.deps import CurrentActor, CurrentSignedIn, HouseDep, Now, Reading, Work
 from loudspeaker.api.schemas import In, Instant, Out
-from loudspeaker.conductor.setup import FirstRun, set_up
+from loudspeaker.conductor.setup import FirstRun, root_to_sign, set_up
 from loudspeaker.conductor.sign_in import sign_in
+from loudspeaker.errors import ForbiddenError
 from loudspeaker.places.models import PlaceKind
 from loudspeaker.users import service, signin
 from loudspeaker.users.access import Actor, actor_for
@@ -76,6 +78,22 @@ class SetUp(In):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     login: Annotated[str, Field(min_length=1, max_length=100)]
     password: Secret
+    root: str = ""
+    authority: str = ""
+
+
+class FirstKeys(In):
+    """Public halves of the root key and the place authority's key, as just made."""
+
+    root_key: Annotated[str, Field(max_length=64)]
+    authority_key: Annotated[str, Field(max_length=64)]
+
+
+class Statement(Out):
+    """The exact bytes to sign (base64), and their type."""
+
+    payload_type: str
+    payload: str
 
 
 class SetUpDone(Out):
@@ -133,6 +151,15 @@ def first_run(request: Request, house: HouseDep, given: SetUp) -> SetUpDone:
     wanted = FirstRun(**given.model_dump(exclude={"code"}))
     place, user = set_up(house, given.code, wanted, address_of(request))
     return SetUpDone(place_id=place.id, user_id=user.id)
+
+
+@router.post("/setup/root")
+def first_root(house: HouseDep, given: FirstKeys) -> Statement:
+    """The first trust root, to be signed where its keys were made; says nothing that is secret, changes nothing."""
+    if house.setup_code is None:
+        raise ForbiddenError
+    root = root_to_sign(house, given.root_key, given.authority_key)
+    return Statement(payload_type=root.TYPE, payload=base64.b64encode(root.to_bytes()).decode())
 
 
 def address_of(request: Request) -> str:

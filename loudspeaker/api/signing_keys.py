@@ -1,7 +1,7 @@
 """Signing keys: one's own, and for administrators those of a place. No open key or passphrase comes here."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, Field
@@ -15,8 +15,6 @@ from loudspeaker.approvals.passkeys import Binding, check_binding
 from loudspeaker.conductor import trust
 
 router = APIRouter(prefix="/api/v1", tags=["signing keys"])
-
-Owners = Annotated[int, Field(ge=1, le=5)]
 
 
 class PasskeyIn(BaseModel):
@@ -44,7 +42,7 @@ class SealedIn(BaseModel):
 
 
 class KeyOut(BaseModel):
-    """A signing key; `place_id` and `listed_at` are empty until an administrator lists it."""
+    """A signing key; `place_id` and `listed_at` are empty until it is proposed and listed."""
 
     id: str
     user_id: str
@@ -90,22 +88,6 @@ class RevokedOut(BaseModel):
     reopened: list[str]
 
 
-class OwnersIn(BaseModel):
-    """How many distinct approvers a recording needs, by class."""
-
-    ordinary: Owners
-    priority: Owners
-    emergency: Owners
-
-
-class RootOut(BaseModel):
-    """The trust root in force."""
-
-    version: int
-    owners_needed: tuple[int, int, int]
-    expires: datetime
-
-
 @router.get("/me/signing-keys")
 def mine(actor: CurrentActor, session: Reading) -> list[OwnKeyOut]:
     """One's own keys, oldest first."""
@@ -136,21 +118,14 @@ def of_place(place_id: str, actor: CurrentActor, session: Reading) -> list[KeyOf
 
 @router.post("/signing-keys/{key_id}/list")
 def list_key(key_id: str, given: ListIn, actor: CurrentActor, session: Work, house: HouseDep) -> KeyOut:
-    """Let a key count at a place and below it."""
-    return KeyOut(**_fields(trust.list_key(session, house, actor, key_id, given.place_id, given.valid_until)))
+    """Ask that a key count at a place and below it; a place authority's signature on the approver list makes it so."""
+    return KeyOut(**_fields(trust.propose_key(session, house, actor, key_id, given.place_id, given.valid_until)))
 
 
 @router.post("/signing-keys/{key_id}/revoke")
 def revoke(key_id: str, given: ReasonIn, actor: CurrentActor, session: Work, house: HouseDep) -> RevokedOut:
     """Let a key count no more."""
     return RevokedOut(reopened=trust.revoke_key(session, house, actor, key_id, given.reason))
-
-
-@router.put("/trust/owners-needed")
-def need_owners(given: OwnersIn, actor: CurrentActor, session: Work, house: HouseDep) -> RootOut:
-    """Set how many distinct approvers a recording needs."""
-    root = trust.need_owners(session, house, actor, (given.ordinary, given.priority, given.emergency))
-    return RootOut(version=root.version, owners_needed=root.owners_needed, expires=root.expires)
 
 
 def _own(key: SigningKey) -> OwnKeyOut:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session, col, select
 
 from firmware_bridge.contract import strictjson
-from firmware_bridge.contract.documents import Approver
+from firmware_bridge.contract.base import MalformedPayload
+from firmware_bridge.contract.documents import Approver, ApproverList
 from firmware_bridge.contract.envelope import Envelope, MalformedEnvelope, from_dict, good_signers
 from firmware_bridge.contract.keys import key_id
 from loudspeaker.approvals.models import SigningKey
@@ -74,6 +74,16 @@ def register_key(session: Session, actor: Actor, now: datetime, given: NewKey) -
     return key
 
 
+def register_sealed(session: Session, now: datetime, user: User, public_key: str, sealed: dict[str, Any]) -> SigningKey:
+    """Keep the first place authority's key for its owner, as the first trust root names it."""
+    _check_sealed(sealed, public_key)
+    key = SigningKey(id=key_id(public_key), user_id=user.id, public_key=public_key, sealed=sealed, made_at=now)
+    session.add(key)
+    session.flush()
+    audit.record(session, now, user.id, "signing_key.register", f"signing_key:{key.id}")
+    return key
+
+
 def seal_anew(session: Session, actor: Actor, now: datetime, name: str, sealed: dict[str, Any]) -> SigningKey:
     """Keep the person's own key sealed by another passphrase; the key stays the same."""
     key = _key(session, name)
@@ -87,11 +97,12 @@ def seal_anew(session: Session, actor: Actor, now: datetime, name: str, sealed: 
     return key
 
 
-def list_key(session: Session, actor: Actor, now: datetime, authority: Ed25519PrivateKey, name: str, place_id: str,
-             valid_until: datetime | None = None) -> SigningKey:
-    """Let a key count at a place and below it, until `valid_until` (two years where nothing is said).
+def propose_key(session: Session, actor: Actor, now: datetime, name: str, place_id: str,
+                valid_until: datetime | None = None) -> SigningKey:
+    """Ask that a key count at a place and below it, until `valid_until` (two years where nothing is said).
 
-    The actor administers the place and the key's owner approves there. Signs the next approver list with `authority`.
+    The actor administers the place and the key's owner approves there. It counts when a place authority has signed the
+    approver list that `list_to_sign` gives.
     """
     key, place = _key(session, name), session.get(Place, place_id)
     if place is None:
@@ -103,27 +114,36 @@ def list_key(session: Session, actor: Actor, now: datetime, authority: Ed25519Pr
                            advice="Grant the role first.")
     if key.revoked_at is not None:
         raise ConflictError("This signing key was revoked.", advice="Its owner makes a new one.")
-    key.place_id, key.listed_at, key.listed_by = place.id, now, actor.user.id
+    key.place_id, key.listed_at, key.listed_by = place.id, None, actor.user.id
     key.valid_until = valid_until or now + LISTED_FOR
     if key.valid_until <= now:
         raise InvalidError("The end of validity has passed already.", field="valid_until")
     session.add(key)
     session.flush()
-    version = publish(session, now, authority)
-    audit.record(session, now, actor.user.id, "signing_key.list", f"signing_key:{key.id}", place.id, owner=owner.id,
-                 version=version)
+    audit.record(session, now, actor.user.id, "signing_key.propose", f"signing_key:{key.id}", place.id, owner=owner.id)
     return key
 
 
-def revoke_key(session: Session, actor: Actor, now: datetime, authority: Ed25519PrivateKey, name: str,
-               reason: str) -> SigningKey:
-    """Let a key count no more, whatever it signed: by its owner, or an administrator of its place. Needs a reason."""
+def revoke_key(session: Session, actor: Actor, now: datetime, name: str, reason: str) -> SigningKey:
+    """Let a key count no more, whatever it signed: by its owner, or an administrator of its place. Needs a reason.
+
+    The server heeds it at once, the loudspeakers when a place authority has signed the next approver list.
+    """
     key = _key(session, name)
     place = session.get(Place, key.place_id) if key.place_id else None
     if key.user_id != actor.user.id:
         if place is None:
             raise ForbiddenError
         actor.must(place, Role.ADMINISTRATOR)
+    return _revoke(session, now, actor.user.id, key, reason)
+
+
+def revoke_as_operator(session: Session, now: datetime, name: str, reason: str) -> SigningKey:
+    """`revoke_key` for whoever runs this machine."""
+    return _revoke(session, now, None, _key(session, name), reason)
+
+
+def _revoke(session: Session, now: datetime, actor_id: str | None, key: SigningKey, reason: str) -> SigningKey:
     if not reason.strip():
         raise InvalidError("Say why.", field="reason")
     if key.revoked_at is not None:
@@ -131,10 +151,55 @@ def revoke_key(session: Session, actor: Actor, now: datetime, authority: Ed25519
     key.revoked_at = now
     session.add(key)
     session.flush()
-    version = publish(session, now, authority)
-    audit.record(session, now, actor.user.id, "signing_key.revoke", f"signing_key:{key.id}", key.place_id,
-                 reason=reason.strip(), version=version)
+    audit.record(session, now, actor_id, "signing_key.revoke", f"signing_key:{key.id}", key.place_id,
+                 reason=reason.strip())
     return key
+
+
+def list_to_sign(session: Session, issued: datetime) -> ApproverList:
+    """The next approver list, as the keys stand now, for a place authority to sign."""
+    rows = session.exec(select(SigningKey, User).join(User, col(User.id) == col(SigningKey.user_id))
+                        .where(col(SigningKey.place_id).is_not(None), col(SigningKey.revoked_at).is_(None),
+                               col(SigningKey.valid_until) > issued).order_by(col(SigningKey.id)))
+    approvers = [_approver(key, owner, issued) for key, owner in rows]
+    revoked = session.exec(select(SigningKey.id).where(col(SigningKey.revoked_at).is_not(None)))
+    return trust.next_list(session, issued, approvers, list(revoked))
+
+
+def adopt_list(session: Session, actor_id: str | None, now: datetime, signed: Envelope) -> ApproverList:
+    """Let the signed list count, and mark its keys as listed. Raises InvalidError, ConflictError.
+
+    It must be the one that `list_to_sign` gave within the last day: an authority signs what was asked for, no more.
+    """
+    try:
+        given = ApproverList.from_bytes(signed.payload)
+    except MalformedPayload as error:
+        raise InvalidError("This is not an approver list.", field="envelope") from error
+    if given.issued < now - trust.SIGNED_WITHIN or signed.payload != list_to_sign(
+            session, given.issued).to_bytes():
+        raise ConflictError("The approver list has changed meanwhile.", code="list_changed",
+                            advice="Load the page again and sign once more.")
+    listed = trust.adopt_list(session, actor_id, now, signed)
+    names = {key_id(one.public_key) for one in listed.approvers}
+    unlisted = select(SigningKey).where(col(SigningKey.id).in_(names), col(SigningKey.listed_at).is_(None))
+    for key in session.exec(unlisted):
+        key.listed_at = given.issued
+        session.add(key)
+        audit.record(session, now, actor_id, "signing_key.list", f"signing_key:{key.id}", key.place_id,
+                     owner=key.user_id, version=listed.version)
+    session.flush()
+    return listed
+
+
+def waiting_for_authority(session: Session) -> list[tuple[SigningKey, User]]:
+    """Keys that wait for a place authority's signature: to be listed, or to be revoked on the loudspeakers too."""
+    held = trust.held_list(session)
+    revoked = set(held.revoked) if held else set()
+    rows = session.exec(select(SigningKey, User).join(User, col(User.id) == col(SigningKey.user_id))
+                        .where(col(SigningKey.place_id).is_not(None)).order_by(col(SigningKey.made_at)))
+    return [(key, owner) for key, owner in rows
+            if (key.listed_at is None and key.revoked_at is None)
+            or (key.revoked_at is not None and key.id not in revoked)]
 
 
 def keys_at(session: Session, actor: Actor, place_id: str) -> list[tuple[SigningKey, User]]:
@@ -150,21 +215,11 @@ def keys_at(session: Session, actor: Actor, place_id: str) -> list[tuple[Signing
                                             and _approves(session, owner, place, key.made_at))]
 
 
-def publish(session: Session, now: datetime, authority: Ed25519PrivateKey) -> int:
-    """Sign the approver list as the rows stand now; its version."""
-    rows = session.exec(select(SigningKey, User).join(User, col(User.id) == col(SigningKey.user_id))
-                        .where(col(SigningKey.listed_at).is_not(None), col(SigningKey.revoked_at).is_(None))
-                        .order_by(col(SigningKey.id)))
-    approvers = [_approver(key, owner) for key, owner in rows]
-    revoked = session.exec(select(SigningKey.id).where(col(SigningKey.revoked_at).is_not(None)))
-    return trust.publish_approvers(session, now, authority, approvers, list(revoked)).version
-
-
-def _approver(key: SigningKey, owner: User) -> Approver:
+def _approver(key: SigningKey, owner: User, issued: datetime) -> Approver:
     return Approver.model_validate({
         "owner": owner.id, "name": owner.name, "place": key.place_id, "public_key": key.public_key,
         "kind": key.kind, "relying_party": key.relying_party, "origin": key.origin,
-        "valid_from": key.listed_at, "valid_until": key.valid_until})
+        "valid_from": key.listed_at or issued, "valid_until": key.valid_until})
 
 
 def _approves(session: Session, owner: User, place: Place, at: datetime) -> bool:

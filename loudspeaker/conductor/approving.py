@@ -104,7 +104,7 @@ def queue_of(session: Session, actor: Actor, now: datetime) -> list[ToApprove]:
     signed = _signed(session, [one.recording.id for one in waiting])
     return [ToApprove(one, places[one.bulletin.place_id], names.get(one.recording.author_id, ""),
                       planned.get(one.recording.id, []), signed.get(one.recording.id, 0),
-                      trust.root.owners_for(AirClass(one.bulletin.air_class))) for one in waiting]
+                      trust.root.owners_for(AirClass(one.bulletin.air_class), one.bulletin.kind)) for one in waiting]
 
 
 def recording_to_send_back(session: Session, actor: Actor, recording_id: str) -> tuple[Recording, Bulletin]:

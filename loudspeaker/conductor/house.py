@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from socket import gethostname
 from threading import Lock
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from audio.store import ContentStore
 from firmware_bridge.bridge.broker import Broker, BrokerUser
 from firmware_bridge.bridge.server import Bridge
 from loudspeaker.conductor.challenges import Challenges
+from loudspeaker.conductor.gate import Known, Turnstile
 from loudspeaker.conductor.handouts import Handouts
 from loudspeaker.conductor.hub import Hub
 from loudspeaker.conductor.keys import SiteKeys
@@ -50,10 +52,10 @@ class House:
     """What both listeners show; None: plain text."""
     renewed: list[Callable[[], None]] = field(default_factory=list)
     """Called when the server's certificate was made anew."""
-    nudge: Callable[[], None] | None = None
-    """Set by `conductor.jobs.start`: wakes the conductor."""
     nodes_outdated: Callable[[], None] = lambda: None
     """Called when nodes changed: what the bridge remembers of them is read anew."""
+    nudge: Callable[[], None] | None = None
+    """Set by `conductor.jobs.start`: wakes the conductor."""
     stand_down: Callable[[], None] = lambda: None
     """Ends the process in order; called when another server has taken over."""
     setup_code: str | None = None
@@ -64,6 +66,8 @@ class House:
     """Who may join the broker now; changed under `broker_lock` by `conductor.rights`."""
     broker_lock: Lock = field(default_factory=Lock)
     handouts: Handouts = field(default_factory=Handouts)
+    known: Known = field(default_factory=Known)
+    turnstile: Turnstile = field(default_factory=Turnstile)
     challenges: Challenges = field(default_factory=Challenges)
     uploads: UploadFolder = field(init=False)
     shelf: Shelf = field(init=False)
@@ -79,6 +83,11 @@ class House:
             data=settings.data, seconds=settings.processing_seconds, keep_hours=settings.upload_hours, site=self.site,
             database=self.database, hub=self.hub, store=self.store, engine=self.engine, folder=self.uploads,
             now=self.now)
+
+    @property
+    def key_folder(self) -> Path:
+        """Where the server's own key lies."""
+        return self.settings.data / "keys"
 
     @property
     def public_url(self) -> str:

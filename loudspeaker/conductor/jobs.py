@@ -15,11 +15,14 @@ from loudspeaker.conductor.enrolling import end_former_credentials
 from loudspeaker.conductor.health import BROKER_GRACE, broker_back, broker_lost, some_brokers_away, sweep_nodes
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.intake import Intake
+from loudspeaker.conductor.keys import is_next_key
 from loudspeaker.conductor.publish import Publisher
 from loudspeaker.conductor.rights import keep_fresh
 from loudspeaker.conductor.transparency import seal
+from loudspeaker.conductor.trust_state import trust_versions, watch_trust
 from loudspeaker.errors import UnavailableError
 from loudspeaker.playbacks.closing import close_not_held
+from loudspeaker.trust.service import held_root
 from schedules.clock import AlarmClock, WallAlarmClock
 from schedules.hours import DAY, at_wall
 
@@ -28,6 +31,7 @@ SWEEP_S = 30
 TIDY_S = 60
 EXPAND_S = 3600
 CERTIFICATE_S = 6 * 3600
+TRUST_S = 30
 log = structlog.get_logger("jobs")
 
 
@@ -64,6 +68,7 @@ def start(house: House, clock: AlarmClock | None = None) -> Jobs:
     jobs.clock.every(HEALTH_S, "overtake", _kept_alive(publisher.overtake))
     jobs.clock.every(TIDY_S, "recordings", _kept_alive(house.processing.sweep))
     jobs.clock.every(EXPAND_S, "expand", publisher.outdated)
+    jobs.clock.every(TRUST_S, "trust", _kept_alive(rounds.trust))
     jobs.clock.every(CERTIFICATE_S, "certificate", _kept_alive(lambda: certificates.renew(house)))
     _at_midnight(jobs)
     house.nudge = publisher.outdated
@@ -79,6 +84,8 @@ class Rounds:
 
     house: House
     bridge: Bridge
+    trust_seen: tuple[int, int] | None = None
+    """Versions of root and approver list when last looked at."""
 
     def health(self) -> None:
         """Judge the broker, then, while it is there, the nodes."""
@@ -86,6 +93,8 @@ class Rounds:
         with self.house.database.work() as session:
             if broker.connected:
                 changed = broker_back(session, now)
+                if now - broker.since >= BROKER_GRACE or not broker.away:
+                    changed = some_brokers_away(session, now, broker.away) or changed
                 silence = timedelta(seconds=self.house.settings.offline_seconds)
                 lost = sweep_nodes(session, now, silence, broker.since)
             else:
@@ -93,8 +102,6 @@ class Rounds:
                 lost = []
         if changed or lost:
             self.house.hub.announce("faults", "nodes")
-                if now - broker.since >= BROKER_GRACE or not broker.away:
-                    changed = some_brokers_away(session, now, broker.away) or changed
 
     def sweep(self) -> None:
         """Close playbacks that their nodes have passed in silence."""
@@ -102,6 +109,20 @@ class Rounds:
             closed, vanished = close_not_held(session, self.house.now())
         if closed or vanished:
             self.house.hub.announce("playbacks")
+
+
+    def trust(self) -> None:
+        """Say in time what of the trust will end, or lies where it should not; take up the command line's."""
+        with self.house.database.work() as session:
+            watch_trust(session, self.house)
+            versions = trust_versions(session)
+            root = held_root(session)
+        if self.trust_seen is not None and versions != self.trust_seen:
+            self.house.outdated()
+            self.house.hub.announce("recordings")
+        self.trust_seen = versions
+        if root is not None and is_next_key(self.house.key_folder, root.server_key):
+            self.house.stand_down()
 
 
 def next_midnight(now: datetime, zone: ZoneInfo) -> datetime:
@@ -120,7 +141,7 @@ def _at_midnight(jobs: Jobs) -> None:
 
 def _seal(house: House) -> None:
     with house.database.work() as session:
-        seal(session, house.now())
+        seal(session, house.now(), house.site, house.keys.server)
 
 
 def _kept_alive(job: Callable[[], object]) -> Callable[[], None]:

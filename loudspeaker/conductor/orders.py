@@ -1,5 +1,6 @@
 """Building the running orders of many nodes at once: a few bulk queries, one signature per changed node."""
 
+import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from sqlmodel import select as select_rows
 
 from firmware_bridge.contract.documents import NeededRecording, StandingStop
 from firmware_bridge.contract.envelope import encode
+from firmware_bridge.contract.keys import public_to_base64
 from loudspeaker.approvals.models import Revocation
 from loudspeaker.broadcasts.airings import spoken
 from loudspeaker.broadcasts.models import Broadcast, Origin
@@ -43,6 +45,11 @@ class Signing:
     site: str
     key: Ed25519PrivateKey
     horizon: timedelta
+
+    @property
+    def signer(self) -> str:
+        """The public key: another one signs everything anew."""
+        return public_to_base64(self.key)
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,7 @@ def build_orders(session: Session, now: datetime, signing: Signing,
 
 
 def _row(asked: Asked, last: _Last, current_epoch: int, now: datetime, signing: Signing) -> dict[str, object] | None:
-    fingerprint = asked.fingerprint
+    fingerprint = hashlib.sha256(f"{asked.fingerprint} {signing.signer}".encode()).hexdigest()
     fresh = last.issued is not None and now - last.issued < RENEW
     ahead = last.version < last.held[1] <= (now + CREDIBLE).timestamp() and last.held[0] == current_epoch
     if fingerprint == last.fingerprint and fresh and not ahead and last.epoch == current_epoch:

@@ -16,6 +16,7 @@ from loudspeaker.bulletins.models import Recording
 from loudspeaker.bulletins.recordings import Made
 from loudspeaker.bulletins.service import BulletinText, create_bulletin
 from loudspeaker.conductor.house import House
+from loudspeaker.conductor.offline import install_new_keys
 from loudspeaker.conductor.poles import config_of
 from loudspeaker.database import new_id, upsert
 from loudspeaker.demo.sample import acting, approve_one, make_signing_key, open_all_day
@@ -39,13 +40,17 @@ FIRST_AT = timedelta(hours=5)
 
 @dataclass(frozen=True)
 class Size:
-    """How large a district is. `sounds` recordings of `seconds` each take turns in `programmes` a day."""
+    """How large a district is. `sounds` recordings of `seconds` each take turns in `programmes` a day.
+
+    `soon`: the first programme of today begins so many seconds after the district is made.
+    """
 
     nodes: int
     programmes: int = 10
     sounds: int = 4
     seconds: float = 60.0
     bytes: int = 20_000
+    soon: float | None = None
 
 
 @dataclass
@@ -55,7 +60,7 @@ class District:
     place: Place
     people: dict[str, User]
     token: str = field(repr=False)
-    """Of the administrator, for the API."""
+    """Of the editor, for the API."""
     configs: list[NodeConfig] = field(default_factory=list, repr=False)
     recordings: list[str] = field(default_factory=list)
 
@@ -68,20 +73,21 @@ class District:
             path.chmod(0o600)
 
 
-def make_district(house: House, size: Size, first_day: datetime, broker_port: int = 0) -> District:
+def make_district(house: House, size: Size, first_day: datetime, broker_port: int = 1883) -> District:
     """Fill an empty house that processes nothing itself. `first_day` is the midnight at which programmes begin."""
     house.processing.close()
     if house.broker is None:
         house.broker = EmbeddedNats(house.settings.data / "broker", house.site, house.settings.broker_host, broker_port)
     with house.database.work() as session:
+        authority = install_new_keys(session, house)
         place = tree.add(session, house.now(), None, PlaceKind.COMMUNE, "Huyện Sơn Dương", "", house.settings.zone)
         villages = [tree.add(session, house.now(), place, PlaceKind.VILLAGE, f"Thôn {number}", "", place.zone)
                     for number in range(1, -(-size.nodes // POLES_PER_VILLAGE) + 1)]
         people = {login: _person(session, house, place, login, role) for login, role in (
             ("quantri", Role.ADMINISTRATOR), ("hoa", Role.EDITOR), ("lanh", Role.APPROVER))}
-        _, token = tokens.make_token(session, acting(session, house, people["quantri"]), house.now(), "fleet")
+        _, token = tokens.make_token(session, acting(session, house, people["hoa"]), house.now(), "fleet")
     district = District(place, people, token)
-    key = make_signing_key(house, people, place)
+    key = make_signing_key(house, people, place, authority)
     open_all_day(house, people["lanh"], place, key)
     with house.database.work() as session:
         district.recordings = [_sound(session, house, district, size, number) for number in range(size.sounds)]
@@ -95,13 +101,14 @@ def make_district(house: House, size: Size, first_day: datetime, broker_port: in
 
 def plan_days(house: House, district: District, size: Size, first_day: datetime) -> None:
     """Programmes for everywhere, evenly spread over each day from `first_day` on."""
+    first = first_day + FIRST_AT if size.soon is None else house.now() + timedelta(seconds=size.soon)
     step = (timedelta(days=1) - FIRST_AT) / max(size.programmes, 1)
     with house.database.work() as session:
         editor, poles = acting(session, house, district.people["hoa"]), load_poles(session)
         for number in range(size.programmes):
             sound = district.recordings[number % len(district.recordings)]
             create_programme(session, editor, house.now(), ProgrammeDraft(
-                district.place.id, f"Bản tin {number + 1}", first_day + FIRST_AT + step * number,
+                district.place.id, f"Bản tin {number + 1}", first + step * number,
                 (DraftItem({"vi": sound}),), (Target(TargetKind.PLACE, district.place.id),), rrule="FREQ=DAILY"), poles)
 
 

@@ -18,7 +18,7 @@ from loudspeaker.approvals import keys as signing_keys
 from loudspeaker.approvals import service as approvals
 from loudspeaker.bulletins.models import Recording, RecordingState
 from loudspeaker.bulletins.service import BulletinText, create_bulletin
-from loudspeaker.conductor import poles, trust
+from loudspeaker.conductor import offline, poles, trust
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.policies import sign_policy
 from loudspeaker.conductor.setup import FirstRun, set_up
@@ -62,6 +62,8 @@ def make_sample(house: House, folder: Path, broker_port: int) -> Sample:
     `folder` takes the poles' configuration files.
     """
     house.processing.close()
+    with house.database.work() as session:
+        authority = offline.install_new_keys(session, house)
     house.broker = EmbeddedNats(house.settings.data / "broker", house.site, house.settings.broker_host, broker_port)
     password = f"loa-{secrets.token_hex(3)}-{secrets.token_hex(3)}"
     commune, people = _set_up(house, password)
@@ -74,7 +76,7 @@ def make_sample(house: House, folder: Path, broker_port: int) -> Sample:
                          longitude=longitude)
         configs = dict(_add_poles(session, house, admin, villages, folder))
         link = _village_head(session, house, admin, villages["Đồng Tâm"])
-    key = make_signing_key(house, people, commune)
+    key = make_signing_key(house, people, commune, authority)
     open_all_day(house, people["lanh"], commune, key)
     recordings = _recordings(house, people["hoa"], commune)
     with house.database.work() as session:
@@ -143,8 +145,9 @@ def _village_head(session: Session, house: House, admin: Actor, village: Place) 
     return f"/l/{secret}"
 
 
-def make_signing_key(house: House, people: dict[str, User], commune: Place) -> Ed25519PrivateKey:
-    """A signing key of `lanh`, listed by `quantri`."""
+def make_signing_key(house: House, people: dict[str, User], commune: Place,
+                     authority: Ed25519PrivateKey) -> Ed25519PrivateKey:
+    """A signing key of `lanh`, proposed by `quantri` and listed by the place authority."""
     key = keys.new_key()
     public = keys.public_to_base64(key)
     with house.database.work() as session:
@@ -152,7 +155,8 @@ def make_signing_key(house: House, people: dict[str, User], commune: Place) -> E
         said = strictjson.dumps({"user": approver.user.id, "public_key": public})
         proof = envelope.to_dict(envelope.sign(signing_keys.PROOF_TYPE, said, key))
         made = signing_keys.register_key(session, approver, house.now(), signing_keys.NewKey(public, proof))
-        trust.list_key(session, house, acting(session, house, people["quantri"]), made.id, commune.id)
+        trust.propose_key(session, house, acting(session, house, people["quantri"]), made.id, commune.id)
+        offline.sign_list(session, house, authority)
     return key
 
 

@@ -26,8 +26,11 @@ class Finding:
         return self.kind, self.node_id, self.reason
 
 
-def open_faults(session: Session, now: datetime, findings: Iterable[Finding]) -> list[Fault]:
-    """Open a fault for every finding that has none yet; those that have are counted. Returns the new ones."""
+def open_faults(session: Session, now: datetime, findings: Iterable[Finding], count_again: bool = True) -> list[Fault]:
+    """Open a fault for every finding that has none yet; those that have are counted. Returns the new ones.
+
+    Without `count_again` a finding that lasts is not counted each time it is seen.
+    """
     by_key: dict[tuple[str, str | None, str], list[Finding]] = {}
     for one in findings:
         by_key.setdefault(one.key, []).append(one)
@@ -38,6 +41,8 @@ def open_faults(session: Session, now: datetime, findings: Iterable[Finding]) ->
     opened = []
     for key, same in by_key.items():
         newest, fault = same[-1], known.get(key)
+        if fault is not None and not count_again:
+            continue
         if fault is None:
             fault = Fault(kind=newest.kind, source=Source.SYSTEM, node_id=newest.node_id, place_id=newest.place_id,
                           opened_at=now)
@@ -52,6 +57,16 @@ def open_faults(session: Session, now: datetime, findings: Iterable[Finding]) ->
 def close_faults(session: Session, now: datetime, kind: FaultKind, node_ids: Collection[str] | None = None) -> int:
     """Close the system's open faults of a kind (at some nodes), because what caused them is over; how many."""
     over = [one for one in _unfinished(session, {kind}) if node_ids is None or one.node_id in node_ids]
+    for fault in over:
+        fault.state, fault.closed_at = FaultState.CLOSED, now
+        session.add(fault)
+    session.flush()
+    return len(over)
+
+
+def close_reasons(session: Session, now: datetime, kind: FaultKind, reasons: Collection[str]) -> int:
+    """Close the system's open faults of a kind with one of `reasons` at no node; how many."""
+    over = [one for one in _unfinished(session, {kind}) if one.node_id is None and one.data.get("reason") in reasons]
     for fault in over:
         fault.state, fault.closed_at = FaultState.CLOSED, now
         session.add(fault)

@@ -95,10 +95,10 @@ def revoke_link(desk: ActingDesk, user_id: str, link_id: str) -> Response:
 
 @router.post("/people/{user_id}/keys/{key_id}/list")
 def list_key(desk: ActingDesk, user_id: str, key_id: str, place_id: Text = "") -> Response:
-    """Let an approver's key count at a place."""
+    """Ask that an approver's key count at a place."""
     with desk.trying():
-        trust.list_key(desk.session, desk.house, desk.actor, key_id, place_id)
-        return desk.to(f"/people/{user_id}", "The signing key counts now; the loudspeakers are being told.")
+        trust.propose_key(desk.session, desk.house, desk.actor, key_id, place_id)
+        return desk.to("/trust", "The key waits on the list below for the signature of a place authority.")
     return _person(desk, user_id)
 
 
@@ -107,7 +107,7 @@ def revoke_key(desk: ActingDesk, user_id: str, key_id: str, reason: Text = "") -
     """Let a key count no more."""
     with desk.trying():
         trust.revoke_key(desk.session, desk.house, desk.actor, key_id, reason)
-        return desk.to(f"/people/{user_id}", "The signing key no longer counts; the loudspeakers are being told.")
+        return desk.to("/trust", "The server heeds this signing key no more. Now a place authority signs the list, for the loudspeakers.")
     return _person(desk, user_id)
 
 

@@ -18,10 +18,11 @@ from loudspeaker.approvals.keys import PROOF_TYPE, NewKey, register_key
 from loudspeaker.bulletins import recordings
 from loudspeaker.bulletins.recordings import Made
 from loudspeaker.conductor.house import House
-from loudspeaker.conductor.trust import list_key
+from loudspeaker.conductor.trust import propose_key
 from loudspeaker.places.models import Place
 from loudspeaker.users.access import Actor, actor_for
 from loudspeaker.users.models import Role, User
+from tests.loudspeaker.authority import authority_signs, root_keys_sign
 from tests.loudspeaker.builders import SetClock, a_client, a_commune, a_user, a_village, house_of
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -77,8 +78,25 @@ def give_key(commune: Commune, user: User, listed: bool = True) -> Ed25519Privat
         owner, administrator = commune.actor(session, user), commune.actor(session, commune.administrator)
         made = register_key(session, owner, commune.clock(), NewKey(**registration(key, user)))
         if listed:
-            list_key(session, commune.house, administrator, made.id, commune.place.id)
+            propose_key(session, commune.house, administrator, made.id, commune.place.id)
+            authority_signs(session, commune.house)
     return key
+
+
+def list_key(commune: Commune, name: str, place: Place | None = None) -> None:
+    """The administrator proposes a key for a place, and the place authority signs the list."""
+    answer = commune.client(commune.administrator).post(
+        f"/api/v1/signing-keys/{name}/list", json={"place_id": (place or commune.place).id})
+    assert answer.status_code == 200, answer.text
+    with commune.house.database.work() as session:
+        authority_signs(session, commune.house)
+
+
+def need_owners(commune: Commune, ordinary: int, priority: int, emergency: int, **by_kind: int) -> None:
+    """The root keys sign how many distinct approvers a recording needs."""
+    with commune.house.database.work() as session:
+        root_keys_sign(session, commune.house, owners_needed=(ordinary, priority, emergency),
+                       owners_needed_by_kind=by_kind)
 
 
 def registration(key: Ed25519PrivateKey, user: User) -> dict[str, Any]:

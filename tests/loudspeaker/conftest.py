@@ -16,6 +16,7 @@ from loudspeaker.database import Database
 from loudspeaker.migrations import upgrade
 from loudspeaker.settings import Settings
 from loudspeaker.users import passwords
+from tests.loudspeaker.authority import install_trust
 from tests.loudspeaker.builders import SetClock, house_of
 from tests.loudspeaker.postgres import Cluster
 
@@ -97,6 +98,15 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def app(settings: Settings, clock: SetClock) -> Iterator[FastAPI]:
     """The server, started without broker, bridge and clock; on the same database as `database`."""
+    made = create_app(settings, clock, connected=False)
+    with TestClient(made):
+        install_trust(house_of(made))
+        yield made
+
+
+@pytest.fixture
+def untrusted_app(settings: Settings, clock: SetClock) -> Iterator[FastAPI]:
+    """The server before anybody has made its offline keys."""
     made = create_app(settings, clock, connected=False)
     with TestClient(made):
         yield made

@@ -14,7 +14,7 @@ from loudspeaker.nodes.models import HeldRecording, NodeState
 from loudspeaker.orders.models import Order
 from loudspeaker.trust.service import current_trust
 from tests.loudspeaker.builders import a_client, a_node
-from tests.loudspeaker.commune import Commune, approved, listen, ready, sign, write_bulletin
+from tests.loudspeaker.commune import Commune, approved, listen, need_owners, ready, sign, write_bulletin
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_only_nodes_fetch_and_only_what_is_approved(commune: Commune, node: Test
 
 def test_the_statement_carries_all_its_approvers_signatures(commune: Commune, node: TestClient) -> None:
     admin = commune.client(commune.administrator)
-    admin.put("/api/v1/trust/owners-needed", json={"ordinary": 1, "priority": 1, "emergency": 2})
+    need_owners(commune, 1, 1, 2)
     recording = ready(commune, write_bulletin(commune, air_class=2, kind="emergency"))
     for user in (commune.approver, commune.second):
         listen(commune, user, recording)

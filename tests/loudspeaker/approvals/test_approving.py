@@ -17,10 +17,20 @@ from loudspeaker.approvals.keys import PROOF_TYPE
 from loudspeaker.approvals.models import Approval, SigningKey
 from loudspeaker.audit.models import AuditEntry
 from loudspeaker.bulletins.models import Recording
-from loudspeaker.trust.service import current_trust
 from loudspeaker.users.models import Role, User
+from tests.loudspeaker.authority import authority_signs
 from tests.loudspeaker.builders import a_commune, a_user, grant
-from tests.loudspeaker.commune import Commune, give_key, listen, ready, registration, sign, write_bulletin
+from tests.loudspeaker.commune import (
+    Commune,
+    give_key,
+    list_key,
+    listen,
+    need_owners,
+    ready,
+    registration,
+    sign,
+    write_bulletin,
+)
 
 ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -148,17 +158,13 @@ def test_a_key_listed_below_does_not_count_above(commune: Commune) -> None:
         new = a_user(session, Role.APPROVER, commune.place, "Trưởng Thôn")
     key = give_key(commune, new, listed=False)
     name = keys.key_id(keys.public_to_base64(key))
-    listed = commune.client(commune.administrator).post(f"/api/v1/signing-keys/{name}/list",
-                                                        json={"place_id": commune.village.id})
-    assert listed.status_code == 200
+    list_key(commune, name, commune.village)
     listen(commune, new, recording)
     assert sign(commune, new, recording, key).json()["code"] == "wrong_place"
 
 
 def need_two(commune: Commune) -> None:
-    answer = commune.client(commune.administrator).put("/api/v1/trust/owners-needed",
-                                                       json={"ordinary": 2, "priority": 2, "emergency": 2})
-    assert answer.status_code == 200, answer.text
+    need_owners(commune, 2, 2, 2)
 
 
 def test_where_two_are_needed_one_is_not_enough(commune: Commune, recording: str) -> None:
@@ -287,15 +293,17 @@ def test_only_an_administrator_lists_keys_and_only_of_approvers(commune: Commune
         assert refused.status_code == 403
     admin = commune.client(commune.administrator)
     assert admin.post(f"/api/v1/signing-keys/{name}/list", json={"place_id": strange.id}).status_code == 403
-    with commune.house.database.read() as session:
-        before = current_trust(session).approvers
     assert admin.post(f"/api/v1/signing-keys/{name}/list", json={"place_id": commune.place.id}).status_code == 200
-    with commune.house.database.read() as session:
-        after = current_trust(session).approvers
-    assert before is not None
-    assert after is not None
-    assert after.version == before.version + 1
-    assert len(after.approvers) == 3
+    assert listed_keys(commune) == (2, 1), "it waits for the place authority"
+    with commune.house.database.work() as session:
+        authority_signs(session, commune.house)
+    assert listed_keys(commune) == (3, 0)
+
+
+def listed_keys(commune: Commune) -> tuple[int, int]:
+    """Keys on the list, and those that wait."""
+    told = commune.client(commune.administrator).get("/api/v1/trust").json()
+    return len(told["approvers"]), len(told["waiting"])
 
 
 def test_a_revoked_key_takes_its_approvals_with_it(commune: Commune, recording: str) -> None:
@@ -311,11 +319,11 @@ def test_a_revoked_key_takes_its_approvals_with_it(commune: Commune, recording: 
     assert done.json() == {"reopened": [recording]}
     assert told == ["outdated"]
     assert state_of(commune, recording) == "ready"
-    assert sign(commune, commune.approver, recording).json()["code"] == "foreign_key"
-    with commune.house.database.read() as session:
-        listed = current_trust(session).approvers
-    assert listed is not None
-    assert listed.revoked == (key.id,)
+    assert sign(commune, commune.approver, recording).json()["code"] == "revoked"
+    assert [one["act"] for one in admin.get("/api/v1/trust").json()["waiting"]] == ["revoke"]
+    with commune.house.database.work() as session:
+        assert authority_signs(session, commune.house).revoked == (key.id,)
+    assert admin.get("/api/v1/trust").json()["waiting"] == []
 
 
 def test_every_step_stands_in_the_audit_log_and_no_secret_does(commune: Commune, recording: str) -> None:

@@ -10,7 +10,7 @@ from loudspeaker.approvals import command
 from loudspeaker.approvals.command import Desk
 from loudspeaker.users.models import Role
 from tests.loudspeaker.builders import a_client, a_user
-from tests.loudspeaker.commune import Commune, listen, ready
+from tests.loudspeaker.commune import Commune, list_key, listen, ready
 
 PASSPHRASE = "bốn từ không ai đoán ra"
 
@@ -48,8 +48,7 @@ def test_a_key_file_signs_what_was_heard(commune: Commune, terminal: Terminal, t
     registered = terminal.run("register", str(file), typed=f"{PASSPHRASE}\n")
     assert registered.exit_code == 0, registered.output
     key_id = registered.output.split()[-1]
-    assert commune.client(commune.administrator).post(f"/api/v1/signing-keys/{key_id}/list",
-                                                      json={"place_id": commune.place.id}).status_code == 200
+    list_key(commune, key_id)
     assert recording in terminal.run("list", "--json").output
     listen(commune, terminal.user, recording)
     signed = terminal.run("sign", recording, "--key", str(file), "--heard-elsewhere", typed=f"{PASSPHRASE}\ny\ny\n")

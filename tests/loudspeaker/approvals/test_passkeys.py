@@ -17,7 +17,7 @@ from loudspeaker.users.models import Role, User
 from tests.firmware_bridge.authenticator import Authenticator
 from tests.loudspeaker.approvals.test_approving import hand_in, statement_of
 from tests.loudspeaker.builders import a_user
-from tests.loudspeaker.commune import Commune, listen, ready
+from tests.loudspeaker.commune import Commune, list_key, listen, ready
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 HERS = Authenticator("Ms Hạnh's telephone")
@@ -43,9 +43,7 @@ def test_a_passkey_is_registered_listed_and_approves_what_a_pole_then_believes(c
     user, recording = approver(commune), ready(commune)
     made = commune.client(user).post("/api/v1/me/signing-keys", json=registration(HERS, user), headers=PAGE)
     assert (made.status_code, made.json()["kind"], made.json()["sealed"]) == (201, "passkey-es256", None), made.text
-    listed = commune.client(commune.administrator).post(f"/api/v1/signing-keys/{key_id(HERS.public_key)}/list",
-                                                        json={"place_id": commune.place.id})
-    assert listed.status_code == 200, listed.text
+    list_key(commune, key_id(HERS.public_key))
     listen(commune, user, recording)
     said = statement_of(commune, recording)
     signed = HERS.sign(RecordingStatement.TYPE, said.to_bytes())

@@ -32,7 +32,6 @@ from loudspeaker.places.models import Place
 from loudspeaker.playbacks.models import JournalMark, Playback
 from loudspeaker.programmes.models import TargetKind
 from loudspeaker.programmes.poles import Target
-from loudspeaker.trust.service import ensure_root
 from loudspeaker.users.access import Actor
 from loudspeaker.users.models import Role
 from schedules.clock import ManualClock
@@ -95,7 +94,6 @@ class Running:
 def running(house: House, clock: SetClock) -> Iterator[Running]:
     key = keys.new_key()
     with house.database.work() as session:
-        ensure_root(session, START, house.site, house.keys.root, house.keys.server, house.keys.authority)
         place = a_commune(session)
         node = a_node(session, place, key=key)
         technician, approver = (an_actor(session, role, place) for role in (Role.TECHNICIAN, Role.APPROVER))

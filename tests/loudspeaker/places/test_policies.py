@@ -13,8 +13,9 @@ from firmware_bridge.contract import envelope, keys
 from firmware_bridge.contract.documents import Approver, Policy
 from loudspeaker.database import Database
 from loudspeaker.places.models import Place
-from loudspeaker.trust.service import current_trust, publish_approvers
+from loudspeaker.trust.service import adopt_list, current_trust, next_list
 from loudspeaker.users.models import Role, User
+from tests.loudspeaker.authority import AUTHORITY
 from tests.loudspeaker.builders import START, a_client, a_commune, a_user, a_village, house_of
 
 FIELDS: dict[str, Any] = {
@@ -33,10 +34,11 @@ class Scene:
             self.admin: User = a_user(session, Role.ADMINISTRATOR, self.commune)
             self.leader: User = a_user(session, Role.APPROVER, self.commune)
             self.key: Ed25519PrivateKey = keys.new_key()
-            publish_approvers(session, START, house_of(app).keys.authority, [
+            listed = next_list(session, START, [
                 Approver(owner=self.leader.id, name=self.leader.name, place=self.commune.id,
                          public_key=keys.public_to_base64(self.key), valid_from=START - timedelta(days=1),
                          valid_until=START + timedelta(days=365))], [])
+            adopt_list(session, None, START, listed.sign(AUTHORITY))
         self.desk, self.leaders = a_client(app, self.admin), a_client(app, self.leader)
 
     def path(self, tail: str = "") -> str:
