@@ -93,6 +93,8 @@ class Pole:
         self.state: State
         self.topics: tuple[str, ...] = ()
         """What the pole wants to hear now."""
+        self.wants: tuple[Want, ...] = ()
+        """Recordings that are to be fetched, most urgent first."""
         self._outside = outside
         self._key = keys.private_from_base64(config.private_key)
         self._trust = trust or pinned_trust(config)
@@ -172,6 +174,7 @@ class Pole:
     def _keep_house(self, effect: Effect) -> None:
         match effect:
             case Fetch():
+                self.wants = effect.wants
                 self._outside.fetch(self, effect.wants)
             case Sync():
                 self._outside.sync(self)
