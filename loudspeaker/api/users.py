@@ -152,9 +152,9 @@ def revoke_link(session: Work, actor: CurrentActor, now: Now, user_id: str, link
 
 
 def _out(user: User, roles: list[tuple[Grant, Place]]) -> UserOut:
-    return UserOut(id=user.id, login=user.login, name=user.name, phone=user.phone, language=user.language, languages=user.languages,
-                   active=user.active, has_password=user.password_hash is not None, created_at=user.created_at,
-                   roles=[_grant_out(grant, place) for grant, place in roles])
+    return UserOut(id=user.id, login=user.login, name=user.name, phone=user.phone, language=user.language,
+                   languages=user.languages, active=user.active, has_password=user.password_hash is not None,
+                   created_at=user.created_at, roles=[_grant_out(grant, place) for grant, place in roles])
 
 
 def _grant_out(grant: Grant, place: Place) -> GrantOut:
