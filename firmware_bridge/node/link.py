@@ -192,6 +192,7 @@ def _beat(turn: Turn) -> None:
 
 
 def _upload(turn: Turn) -> None:
+    """Send what has no receipt, ever more seldom; but what is new at once, however long the rest has to wait."""
     link, last = turn.state.link, turn.state.journal.last
     if last <= link.receipted:
         if link.upload_due is not None:
@@ -200,7 +201,10 @@ def _upload(turn: Turn) -> None:
     if link.upload_due is None or link.upload_due <= turn.mono:
         turn.do(UploadJournal(link.receipted))
         wait = min(120.0, 5.0 * 2**min(link.upload_tries, 5)) * (0.75 + turn.draw() / 2)
-        turn.set_link(upload_due=turn.mono + wait, upload_tries=link.upload_tries + 1)
+        turn.set_link(upload_due=turn.mono + wait, upload_tries=link.upload_tries + 1, uploaded=last)
+    elif last > link.uploaded:
+        turn.do(UploadJournal(link.uploaded))
+        turn.set_link(uploaded=last)
 
 
 def _ask_time(turn: Turn) -> None:

@@ -139,6 +139,8 @@ class Link:
     telemetry_due: float = 0.0
     upload_due: float | None = None
     upload_tries: int = 0
+    uploaded: int = 0
+    """Everything up to here was sent at least once on this connection, as far as it fitted."""
     receipted: int = 0
     receipt_issued: datetime | None = None
     time_due: float = 0.0
@@ -198,5 +200,7 @@ class State:
     link: Link = field(default_factory=Link)
     limits: dict[str, Limiter] = field(default_factory=dict)
     fetching: Fetch | None = None
+    fetched_for: tuple[object, ...] = ()
+    """What `fetching` was made from: while none of it is replaced, nothing new can be wanted."""
     telemetry: Telemetry | None = None
     measured: Telemetry = field(default_factory=Telemetry)

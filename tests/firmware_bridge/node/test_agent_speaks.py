@@ -7,7 +7,7 @@ from firmware_bridge.contract.messages import Presence, TimeRequest, TimeState
 from firmware_bridge.contract.topics import ALL, Down, ToGroup, of_group
 from firmware_bridge.node import link
 from firmware_bridge.node.effects import Publish, Subscribe, Sync
-from firmware_bridge.node.inputs import Connected, Disconnected, Measured, Message
+from firmware_bridge.node.inputs import Connected, Disconnected, Measured, Message, Trouble
 from tests.firmware_bridge.builders import (
     COMMUNE,
     NODE,
@@ -250,3 +250,13 @@ def test_nothing_is_said_without_a_connection() -> None:
     pole.run_for(120)
     assert len(pole.published) == said
     assert all(isinstance(one, Publish) for one in pole.published)
+
+
+def test_what_is_new_is_sent_at_once_however_long_the_rest_has_to_wait_for_its_receipt() -> None:
+    pole = Pole().ready()
+    pole.run_for(300)
+    sent, before = len(pole.uploads), pole.state.journal.last
+    pole.take(Trouble("player", "the sound card is gone"))
+    assert pole.uploads[sent:] == [before]
+    pole.run_for(1)
+    assert len(pole.uploads) == sent + 1
