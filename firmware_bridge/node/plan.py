@@ -124,6 +124,12 @@ def fetch_wanted(turn: Turn) -> None:
     """Tell the cache what is missing, soonest first, and what to hold; drop what is revoked."""
     _remove_revoked(turn)
     state, order = turn.state, turn.state.order
+    day = local_day(turn.now, _zone_of(order)).isoformat()
+    basis = (order, state.fates, state.stored, state.play_nows, state.revoked)
+    if state.fetching is not None and not state.fetching.wants and state.fetching.day == day and all(
+            one is before for one, before in zip(basis, state.fetched_for, strict=False)):
+        return
+    turn.set(fetched_for=basis)
     sizes = {one.sha256: one.bytes for one in order.recordings} if order else {}
     by: dict[str, datetime] = {}
     at_once = set(order.prepared) if order else set()
@@ -148,7 +154,7 @@ def fetch_wanted(turn: Turn) -> None:
     leaves = {sha: leave_for(by[sha], turn.now, delivery, zone, sha in at_once) for sha in missing}
     wants = sorted((Want(sha, sizes.get(sha), by[sha], leaves[sha]) for sha in missing
                     if not is_revoked_now(state, sha)), key=lambda want: (want.by, want.sha256))
-    fetch = Fetch(tuple(wants), needed, delivery.bytes_a_day, local_day(turn.now, zone).isoformat())
+    fetch = Fetch(tuple(wants), needed, delivery.bytes_a_day, day)
     if fetch != state.fetching:
         turn.set(fetching=fetch)
         turn.do(fetch)
