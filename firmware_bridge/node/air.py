@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
 from typing import Protocol
 
 from firmware_bridge.node.airing import Airing, Line, Span, millis, to_millis
@@ -123,7 +122,9 @@ class Air:
 
     def next_instant(self) -> datetime | None:
         """When something will happen by itself; None if nothing waits."""
-        starts = (one.airing.start for one in self.waiting if one.airing.start > self.now)
-        closes = (one.airing.closes for one in self.waiting if one.airing.closes > self.now)
-        ends = (max(self.on.ends, self.now),) if self.on else ()
-        return min(chain(starts, closes, ends), default=None)
+        nearest = max(self.on.ends, self.now) if self.on else None
+        for one in self.waiting:
+            instant = one.airing.start if one.airing.start > self.now else one.airing.closes
+            if instant > self.now and (nearest is None or instant < nearest):
+                nearest = instant
+        return nearest

@@ -69,8 +69,9 @@ def listed_airings(turn: Turn) -> tuple[Airing, ...]:
 
 def close_dropped(turn: Turn) -> None:
     """Write down what was cancelled once it cannot come back, and forget what is long over."""
-    listed = {one.id for one in turn.state.order.broadcasts} if turn.state.order else set()
-    for fate in list(turn.state.fates.values()):
+    settled = [one for one in turn.state.fates.values() if one.state not in (FateState.WAITING, FateState.STARTED)]
+    listed = {one.id for one in turn.state.order.broadcasts} if turn.state.order and settled else set()
+    for fate in settled:
         if fate.state is FateState.DROPPED and fate.closes < turn.now:
             turn.write(EntryKind.PLAY_MISSED, fate.id, reason="cancelled", start=stamp(fate.start))
             turn.set_fate(fate.model_copy(update={"state": FateState.CANCELLED}))
