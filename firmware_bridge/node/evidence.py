@@ -77,7 +77,11 @@ def on_ended(turn: Turn, ended: CueEnded) -> bool:
     if ended.error:
         turn.refuse(EntryKind.FAULT, "player", {"what": "player", "detail": ended.error[:200]})
     air = turn.state.air
-    return air is not None and _is_current(air, found) and not found.replaced and not ended.whole
+    if air is None or found.replaced or not _is_current(air, found):
+        return False
+    if ended.whole and air.on is not None and air.on.ends > turn.now:
+        _shift(turn, found, turn.now - air.on.ends)  # it has sounded to its end, whatever the clock says meanwhile
+    return not ended.whole
 
 
 def close_takes(turn: Turn) -> None:
