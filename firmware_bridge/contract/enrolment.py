@@ -44,15 +44,14 @@ class Enrolment(Document):
 
 
 class CredentialsRequest(Document):
-    """A pole asks for its new credentials. Signed by the node's key, so that it needs no others."""
+    """A pole asks for new credentials. Signed by the node's key. It gets them where new ones are wanted, and where the
+    API token that it came with counts no more."""
 
     TYPE = "application/vnd.loudspeaker.credentials-request+json"
     site: Level
     node: Level
     challenge: Challenge
     """Got from the server just before."""
-    lost: bool = False
-    """The held credentials are refused; otherwise they are answered only where new ones are wanted."""
 
 
 class Credentials(Document):

@@ -31,9 +31,12 @@ from firmware_bridge.node.journal import read_entries
 from firmware_bridge.node.players import Desk, NullSink, Sink, SystemSink, WavSink
 from firmware_bridge.node.players.decoder import NoDecoder, find_ffmpeg
 from firmware_bridge.node.players.sinks import NoSoundOutput, find_output
+from firmware_bridge.node.renewal import with_renewed
 from firmware_bridge.node.runner import firmware
 from firmware_bridge.node.selftest import self_test
+from firmware_bridge.node.slots import slots_here
 from firmware_bridge.node.soundcheck import SoundCheck
+from firmware_bridge.node.update import Updates
 
 app = typer.Typer(help="A loudspeaker node: airs what was approved, on time, by its own clock.", no_args_is_help=True)
 ConfigFile = Annotated[Path, typer.Option("--config", help="The file that the server made for this pole.")]
@@ -60,14 +63,18 @@ def run(
 ) -> None:
     """Run the node until it is told to stop (SIGTERM, Ctrl-C)."""
     _log_to_stderr()
-    settings = _config(config)
+    settings = with_renewed(_config(config), data)
     data.mkdir(parents=True, exist_ok=True)
     with _alone(data), open_client(settings.server, settings.api_token, settings.ca) as client:
         sink = _sink(player or PlayerKind(settings.player), wav or data / f"{settings.node}.wav", rate)
-        runner = assemble(settings, _parts(hardware or config.with_name(WIRING)), data, sink, client)
+        slots = slots_here()
+        updates = Updates(slots, client, lambda: all(self_test(data).values())) if slots else None
+        runner = assemble(settings, _parts(hardware or config.with_name(WIRING)), data, sink, client, updates)
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda *_: runner.stop())
         runner.run()
+    if updates is not None and updates.exit_code:
+        raise typer.Exit(updates.exit_code)
 
 
 @app.command()

@@ -24,14 +24,17 @@ from firmware_bridge.node.clocks import machine_boot, moment, monotonic
 from firmware_bridge.node.config import pinned_trust
 from firmware_bridge.node.crashpoints import Point, Reach, pass_by
 from firmware_bridge.node.effects import (
+    Confirm,
     Effect,
     Fetch,
+    Install,
     Keep,
     Play,
     Prepare,
     PruneJournal,
     Publish,
     Remove,
+    Restart,
     SelfTest,
     SetVolume,
     Silence,
@@ -59,6 +62,7 @@ from firmware_bridge.node.kept import is_damage
 from firmware_bridge.node.ledger import Ledger
 from firmware_bridge.node.machine import Machine
 from firmware_bridge.node.players import Player
+from firmware_bridge.node.renewal import Renewal
 from firmware_bridge.node.routes import Routes
 from firmware_bridge.node.stage import Stage
 from firmware_bridge.node.state import Identity, State
@@ -106,6 +110,7 @@ class Runner:
         self._cache = Cache(self._store, Routes(HttpSource(client), self._blocks, lambda: self.state.link.up),
                             self._inbox.put, config.cache_floor_mb * 1024 * 1024,
                             lambda: self.state.time.read(self._clock()).now)
+        self._renewal = Renewal(data, lambda: self.state.trust.root.server_key)
         self._connection: Connection | None = None
         self._topics: tuple[str, ...] = ()
         self._measured = 0.0
@@ -164,6 +169,7 @@ class Runner:
                 self._reach(point)
 
     def _open(self) -> None:
+        self._machine.begin(self._inbox.put, self.stop)
         self._stage.player.start(self._inbox.put)
         self._cache.start()
         self._connection = self._connect()
@@ -184,7 +190,6 @@ class Runner:
     def _on_connected(self) -> None:
         self._blocks.connected()
         self._inbox.put(Connected())
-
 
     def _address(self, number: int) -> Address:
         broker = self.config.brokers[number]
@@ -265,8 +270,8 @@ class Runner:
                 self._store.remove(sha256)
             case Sync():
                 self._aside(self._sync)
-            case SelfTest(command, aloud):
-                self._aside(lambda: self._inbox.put(self._machine.test(command, aloud)))
+            case SelfTest() | Install() | Restart() | Confirm():
+                self._ask_machine(effect)
             case Subscribe(topics):
                 self._subscribe(topics)
             case Prepare() | Play() | Silence() | SetVolume() | SwitchAmplifier():
@@ -293,9 +298,25 @@ class Runner:
         if self._connection is not None:
             self._connection.set_subscriptions(topics)
 
+    def _renew(self) -> None:
+        """Take up new credentials where the server has some: first on the disk, then in use."""
+        renewed = self._renewal.renew(self.config, self._client)
+        if renewed is not None:
+            self.config = renewed
+            if self._connection is not None:
+                self._connection.set_addresses([self._address(number) for number in range(len(renewed.brokers))])
+
     def _sync(self) -> None:
+        self._renew()
         for kind, payload in get_documents(self._client).items():
             self._inbox.put(Message(of_node(self.config.site, self.config.node, Down(kind)), payload))
+        self._machine.look_for_software()
+
+    def _ask_machine(self, effect: SelfTest | Install | Restart | Confirm) -> None:
+        if isinstance(effect, SelfTest):
+            self._aside(lambda: self._inbox.put(self._machine.test(effect.command, effect.aloud)))
+        else:
+            self._machine.perform(effect)
 
     def _aside(self, work: Callable[[], None]) -> None:
         threading.Thread(target=work, name="aside", daemon=True).start()

@@ -69,7 +69,7 @@ class Connection:
         self._queued_bytes = 0
         self._lock = threading.Lock()
         self._connected = False
-        self._stopping = threading.Event()
+        self._stopping, self._moving = threading.Event(), threading.Event()
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
@@ -114,6 +114,14 @@ class Connection:
         self._filters = tuple(dict.fromkeys(subscriptions))
         self._wake()
 
+    def set_addresses(self, addresses: Sequence[Address]) -> None:
+        """Be joined to one of these from now on: a connection under way is closed in order, and a new one made."""
+        if not addresses:
+            raise ValueError("a connection needs at least one address")
+        self._addresses = tuple(addresses)
+        self._moving.set()
+        self._wake()
+
     def _wake(self) -> None:
         if threading.current_thread() is self._thread:
             return
@@ -125,6 +133,7 @@ class Connection:
     def _run(self) -> None:
         failures = turn = 0
         while not self._stopping.is_set():
+            self._moving.clear()
             session = self._open(self._addresses[turn % len(self._addresses)])
             lived = self._serve(session) if session is not None else 0.0
             failures = 1 if lived >= STEADY_S else failures + 1
@@ -158,7 +167,7 @@ class Connection:
             self._connected = True
         self._guarded(self._on_connected)
         error: Exception | None = None
-        while error is None and not self._stopping.is_set():
+        while error is None and not (self._stopping.is_set() or self._moving.is_set()):
             error = _failure(lambda: self._turn(session))
         if error is None:
             error = _failure(lambda: self._say_goodbye(session))

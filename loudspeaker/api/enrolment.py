@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from firmware_bridge.contract import envelope
-from loudspeaker.api.deps import HouseDep, Now, Reading, Work
+from loudspeaker.api.deps import HouseDep, Now, Reading, Work, bearer_of
 from loudspeaker.api.schemas import Out
 from loudspeaker.conductor import enrolling
 from loudspeaker.errors import NotFoundError, TooLargeError
@@ -65,7 +65,7 @@ def challenge(house: HouseDep, now: Now) -> ChallengeOut:
 
 
 @router.post("/nodes/me/credentials", response_class=Response)
-def credentials(session: Work, house: HouseDep, raw: Raw) -> Response:
+def credentials(request: Request, session: Work, house: HouseDep, raw: Raw) -> Response:
     """An envelope over a `CredentialsRequest` becomes one over `Credentials`; 204 where the held ones may stay."""
-    answer = enrolling.give_credentials(session, house, raw)
+    answer = enrolling.give_credentials(session, house, raw, bearer_of(request))
     return Response(envelope.encode(answer), media_type=JSON) if answer else Response(status_code=204)

@@ -110,8 +110,8 @@ def enrol(session: Session, house: House, raw: bytes, address: str = "") -> Enve
                      brokers=_brokers(house, made), issued=house.now()).sign(house.keys.server)
 
 
-def give_credentials(session: Session, house: House, raw: bytes) -> Envelope | None:
-    """The signed answer to a node that asks for new credentials; None where it may keep those it has.
+def give_credentials(session: Session, house: House, raw: bytes, api_token: str | None) -> Envelope | None:
+    """The signed answer to a node that asks for new credentials; None where it may keep those that it came with.
 
     Raises InvalidError, ForbiddenError (`stale_challenge`), NotFoundError (unknown, revoked or retired).
     """
@@ -123,7 +123,7 @@ def give_credentials(session: Session, house: House, raw: bytes) -> Envelope | N
     if not house.challenges.take(asked.challenge, house.now()):
         raise ForbiddenError("The request is too old, or came twice.", code="stale_challenge",
                              advice="Get a new challenge and ask again.")
-    if node.renewal_asked_at is None and not asked.lost:
+    if node.renewal_asked_at is None and enrolment.counts(session, node, api_token):
         return None
     made = enrolment.give_credentials(session, house.now(), node)
     poles_changed(session, house)

@@ -181,6 +181,12 @@ def end_former_credentials(session: Session, now: datetime) -> int:
     return len(due)
 
 
+def counts(session: Session, node: Node, api_token: str | None) -> bool:
+    """Whether this is the node's API token, or the one that it was given last."""
+    given = session.get(NextCredentials, node.id)
+    return api_token is not None and digest(api_token) in (node.api_token_hash, given.api_token_hash if given else None)
+
+
 def node_by_id(session: Session, node_id: str) -> Node:
     """A node in service whose key counts. Raises NotFoundError."""
     node = session.get(Node, node_id)

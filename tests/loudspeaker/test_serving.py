@@ -17,6 +17,9 @@ import pytest
 from firmware_bridge.node.enrol import enrol
 from loudspeaker import __main__ as launcher
 from loudspeaker import serving
+from loudspeaker.conductor.offline import install_new_keys
+from loudspeaker.conductor.opening import open_house
+from loudspeaker.settings import Settings
 
 START_S = 60.0
 LIMIT_S = 3.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
@@ -29,6 +32,9 @@ class Served:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.log = (data.parent / "server.log").open("w+")
+        settings = Settings(data=data, site="xa-minh-tan")
+        with open_house(settings) as house, house.database.work() as session:
+            install_new_keys(session, house)
         environment = {**os.environ, "LOUDSPEAKER_DATA": str(data), "LOUDSPEAKER_SITE": "xa-minh-tan"}
         self.process = subprocess.Popen([sys.executable, "-m", "loudspeaker", "serve", "--port", "0", "--json"],
                                         env=environment, stdout=subprocess.PIPE, stderr=self.log, text=True)
