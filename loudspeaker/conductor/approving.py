@@ -11,6 +11,7 @@ from firmware_bridge.contract.documents import AirClass
 from firmware_bridge.contract.passkeys import KeyKind
 from loudspeaker.approvals.keys import keys_of
 from loudspeaker.approvals.models import Approval, SigningKey
+from loudspeaker.approvals.second_listening import Listening, listenings, speakers
 from loudspeaker.approvals.service import Waiting, waiting_for
 from loudspeaker.bulletins.models import Bulletin, Recording, RecordingState
 from loudspeaker.bulletins.recordings import recording_seen_by
@@ -61,6 +62,16 @@ class ToApprove:
     planned: Sequence[Planned]
     signed: int
     needed: int
+    listening: Listening
+    me: str
+    speakers: Sequence[User]
+    """Whom to ask where nobody has yet told what it says."""
+
+    @property
+    def understood(self) -> bool:
+        """Whether this approver speaks it or can read what it says, and is not who told it."""
+        told_it = self.listening.by is not None and self.listening.by.id == self.me
+        return not self.listening.needed and not told_it
 
     @property
     def recording(self) -> Recording:
@@ -102,9 +113,13 @@ def queue_of(session: Session, actor: Actor, now: datetime) -> list[ToApprove]:
     names = {one.id: one.name for one in session.exec(select(User).where(
         col(User.id).in_({one.recording.author_id for one in waiting})))}
     signed = _signed(session, [one.recording.id for one in waiting])
+    listened = listenings(session, actor, [one.recording for one in waiting])
     return [ToApprove(one, places[one.bulletin.place_id], names.get(one.recording.author_id, ""),
                       planned.get(one.recording.id, []), signed.get(one.recording.id, 0),
-                      trust.root.owners_for(AirClass(one.bulletin.air_class), one.bulletin.kind)) for one in waiting]
+                      trust.root.owners_for(AirClass(one.bulletin.air_class), one.bulletin.kind),
+                      listened[one.recording.id], actor.user.id,
+                      speakers(session, one.recording, one.bulletin) if listened[one.recording.id].needed else ())
+            for one in waiting]
 
 
 def recording_to_send_back(session: Session, actor: Actor, recording_id: str) -> tuple[Recording, Bulletin]:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session, col, select
 
 from firmware_bridge.contract import envelope as dsse
-from firmware_bridge.contract.documents import LogUpdate
+from firmware_bridge.contract.documents import LogUpdate, RecordingStatement
 from firmware_bridge.contract.envelope import Envelope
 from firmware_bridge.contract.messages import Hello
 from firmware_bridge.contract.trust import Reason
@@ -19,7 +19,7 @@ from loudspeaker.audit.service import record
 from loudspeaker.conductor.house import House
 from loudspeaker.faults.models import FaultKind
 from loudspeaker.faults.system import Finding
-from loudspeaker.nodes.models import NodeState
+from loudspeaker.nodes.models import Node, NodeState
 from loudspeaker.places.models import PolicyVersion
 from loudspeaker.playbacks.models import JournalMark
 from loudspeaker.transparency import service as log
@@ -27,6 +27,7 @@ from loudspeaker.transparency.models import LoggedDocument
 from loudspeaker.trust.models import TrustDocument
 
 SEAL = "log.seal"
+SHOWN = 30
 
 
 class LogUpdates:
@@ -45,6 +46,47 @@ class LogUpdates:
             house = self._house
             self._made[since] = log.update_since(self._session, house.now(), house.site, house.keys.server, since)
         return self._made[since]
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One entry for people: `kind` is the last word of its payload type, `title` what an approval is about."""
+
+    position: int
+    at: datetime
+    kind: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class PublicPage:
+    """How the public log stands, and how many nodes in service carry a head of it (`astray`: of another log)."""
+
+    size: int
+    root: str
+    nodes: int
+    carrying: int
+    astray: int
+    newest: Sequence[Logged]
+
+
+def public_page(session: Session) -> PublicPage:
+    """What anybody may read."""
+    size = log.size(session)
+    heads = session.exec(select(NodeState.held_log_size, NodeState.held_log_root).join(
+        Node, col(Node.id) == col(NodeState.node_id)).where(col(Node.retired_at).is_(None))).all()
+    carried = [head for head in heads if head[0] > 0]
+    astray = sum(not _is_ours(session, *head) for head in carried)
+    newest = [_logged(one) for one in log.newest_documents(session, SHOWN)]
+    return PublicPage(size, log.root(session, size).hex(), len(heads), len(carried) - astray, astray, newest)
+
+
+def _logged(one: LoggedDocument) -> Logged:
+    kind = one.payload_type.removeprefix("application/vnd.loudspeaker.").removesuffix("+json")
+    title = ""
+    if one.payload_type == RecordingStatement.TYPE:
+        title = RecordingStatement.from_bytes(dsse.decode(one.envelope).payload).title
+    return Logged(one.position, one.at, kind, title)
 
 
 def head_now(session: Session, house: House) -> Envelope:

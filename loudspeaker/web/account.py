@@ -8,6 +8,7 @@ from loudspeaker.api.deps import CurrentSignedIn
 from loudspeaker.errors import InvalidError
 from loudspeaker.users import service, signin, tokens
 from loudspeaker.users.models import Role
+from loudspeaker.web.content_words import LANGUAGE_WORDS
 from loudspeaker.web.page import ActingDesk, Desk, ReadingDesk
 
 router = APIRouter(include_in_schema=False)
@@ -21,10 +22,12 @@ def account_page(desk: ReadingDesk, signed_in: CurrentSignedIn) -> Response:
 
 
 @router.post("/account")
-def take_account(desk: ActingDesk, signed_in: CurrentSignedIn, name: Text = "", phone: Text = "") -> Response:
-    """Change the own name and telephone."""
+def take_account(desk: ActingDesk, signed_in: CurrentSignedIn, name: Text = "", phone: Text = "",
+                 languages: Annotated[list[str] | None, Form()] = None) -> Response:
+    """Change the own name, telephone and languages."""
     with desk.trying():
-        service.change_user(desk.session, desk.actor, desk.now, desk.actor.user.id, name=name, phone=phone)
+        service.change_user(desk.session, desk.actor, desk.now, desk.actor.user.id, name=name, phone=phone,
+                            languages=languages)
         return desk.to("/account", "The account was changed.")
     return _page(desk, signed_in.session_id)
 
@@ -70,7 +73,7 @@ def revoke_token(desk: ActingDesk, signed_in: CurrentSignedIn, token_id: str) ->
 
 def _page(desk: Desk, here: str | None, secret: str = "") -> Response:
     user = desk.actor.user
-    return desk.show("account.html", None, user=user, secret=secret, here=here,
+    return desk.show("account.html", None, user=user, language_words=LANGUAGE_WORDS, secret=secret, here=here,
                      sessions=signin.sessions_of(desk.session, user.id, desk.now),
                      tokens=tokens.tokens_of(desk.session, user.id),
                      approves=bool(desk.actor.paths(Role.APPROVER)))

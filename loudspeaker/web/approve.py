@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Response
 
 from loudspeaker.approvals import service
+from loudspeaker.approvals.second_listening import to_hear
 from loudspeaker.conductor.approving import own_key, queue_of, recording_to_send_back
 from loudspeaker.database import after_commit
 from loudspeaker.users.models import Role
@@ -21,7 +22,8 @@ def approve_page(desk: ReadingDesk, signed: bool = False) -> Response:
     queue = queue_of(desk.session, desk.actor, desk.now)
     template = "approve_live.html" if desk.request.url.path.endswith("/live") else "approve.html"
     return desk.show(
-        template, "approve", signed=signed, mine=[one for one in queue if one.mine],
+        template, "approve", signed=signed, to_hear=len(to_hear(desk.session, desk.actor)),
+        mine=[one for one in queue if one.mine],
         own=[one for one in queue if one.waiting.own], done=[one for one in queue if one.waiting.signed_by_me],
         **_about(desk))
 

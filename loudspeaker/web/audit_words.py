@@ -9,7 +9,7 @@ _NOUNS = {
     "recording": marked("Recording"), "upload": marked("Upload"), "signing_key": marked("Signing key"),
     "trust": marked("Trust"), "programme": marked("Programme"), "broadcast": marked("Broadcast"),
     "stop": marked("Stop"), "command": marked("Command"), "fault": marked("Fault"), "site": marked("Installation"),
-    "playback": marked("As-run log"),
+    "playback": marked("As-run log"), "log": marked("Logs"),
 }
 
 _VERBS = {
@@ -30,7 +30,8 @@ _VERBS = {
     "emergency": marked("emergency"), "report": marked("reported"), "take": marked("taken"), "note": marked("noted"),
     "close": marked("closed"), "photo": marked("photo added"), "retired": marked("taken down"),
     "reissued": marked("new file made"), "set_up": marked("set up"), "root": marked("trust root renewed"),
-    "owners_needed": marked("number of approvers changed"), "close_for_retired": marked("closed, node taken down"),
+    "owners_needed": marked("number of approvers changed"), "second_hearing": marked("heard as second listener"),
+    "close_for_retired": marked("closed, node taken down"),
 }
 
 

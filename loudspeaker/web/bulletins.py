@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Response
 
 from loudspeaker.approvals import service as approvals
+from loudspeaker.approvals.second_listening import to_hear
 from loudspeaker.bulletins import recordings, service
 from loudspeaker.bulletins.audio_words import words_for
 from loudspeaker.bulletins.models import Recording, RecordingState
@@ -47,7 +48,8 @@ def bulletins_page(desk: ReadingDesk, q: Annotated[str, Query(max_length=200)] =
     return desk.show(
         "bulletins_live.html" if url.path.endswith("/live") else "bulletins.html", "bulletins",
         found=bulletin_list(desk.session, desk.actor, wanted, page), wanted=wanted, page=page, state_of=state_of,
-        live=f"/bulletins/live?{url.query}", places=places_seen_by(desk.session, desk.actor),
+        live=f"/bulletins/live?{url.query}", to_hear=len(to_hear(desk.session, desk.actor)),
+        places=places_seen_by(desk.session, desk.actor),
         narrowed=bool(q or kind or state or place or archived), may_write=bool(desk.actor.paths(Role.EDITOR)),
         **_words())
 

@@ -42,6 +42,7 @@ DECISION_WORDS: dict[str, str] = {
     "added": marked("added a recording"),
     "failed": marked("could not be prepared"),
     "heard": marked("heard it to the end"),
+    "confirmed": marked("confirmed what it says"),
     "signed": marked("signed the approval"),
     "sent_back": marked("sent it back"),
     "revoked": marked("revoked it"),

@@ -10,6 +10,7 @@ from loudspeaker.playbacks.models import JournalEntry, PlaybackState
 from loudspeaker.playbacks.reason_words import REASONS, STATES
 from loudspeaker.web.content_words import Tone
 from loudspeaker.web.i18n import Translator, marked
+from loudspeaker.web.trust_words import CONCERN_WORDS
 
 CONDITIONS: dict[str, tuple[Tone, str]] = {
     Condition.WORKING: ("good", marked("working")),
@@ -43,7 +44,11 @@ REFUSALS: dict[str, str] = {
     "wrong_site": marked("It came from another installation."),
     "wrong_node": marked("It was meant for another loudspeaker."),
     "older_version": marked("A newer version is held already."),
+    "version_gap": marked("A version before it is missing."),
+    **CONCERN_WORDS,
     "repeated": marked("It was carried out before."),
+    "log_forked": marked("The server's log of signed documents is not the one that the loudspeaker carries."),
+    "log_shrunk": marked("The server's log of signed documents lacks entries that the loudspeaker has a seal of."),
     "not_member": marked("The loudspeaker is not in this group."),
     "retained": marked("It was an old message that the broker had kept."),
     "bad_signature": marked("Its signature was wrong."),
@@ -76,6 +81,7 @@ _TROUBLES: dict[str, str] = {
     "refused_message": marked("a message was refused."), "player": marked("the player or the sound device failed."),
     "disk": marked("the disk is full or broken."), "journal_broken": marked("the journal was damaged."),
     "main_loop": marked("the program had an accident."),
+    "approvers_expired": marked("the list of approvers is past its date; new approvals do not count."),
 }
 OTHER_ENTRY = marked("Wrote “%(kind)s”.")
 

@@ -13,6 +13,7 @@ from loudspeaker.errors import InvalidError
 from loudspeaker.places.service import places_seen_by
 from loudspeaker.users import service, tokens
 from loudspeaker.users.models import Role
+from loudspeaker.web.content_words import LANGUAGE_WORDS
 from loudspeaker.web.page import ActingDesk, Desk, ReadingDesk
 from loudspeaker.web.words import ROLE_WORDS
 
@@ -45,10 +46,10 @@ def one_person_page(desk: ReadingDesk, user_id: str) -> Response:
 
 @router.post("/people/{user_id}")
 def take_person(desk: ActingDesk, user_id: str, name: Text = "", phone: Text = "", password: Text = "",
-                active: Text = "") -> Response:
+                active: Text = "", languages: Annotated[list[str] | None, Form()] = None) -> Response:
     """Change an account."""
     with desk.trying():
-        service.change_user(desk.session, desk.actor, desk.now, user_id, name=name, phone=phone,
+        service.change_user(desk.session, desk.actor, desk.now, user_id, name=name, phone=phone, languages=languages,
                             active=bool(active) if user_id != desk.actor.user.id else None,
                             password=password or None)
         return desk.to(f"/people/{user_id}", "The account was changed.")
@@ -107,13 +108,15 @@ def revoke_key(desk: ActingDesk, user_id: str, key_id: str, reason: Text = "") -
     """Let a key count no more."""
     with desk.trying():
         trust.revoke_key(desk.session, desk.house, desk.actor, key_id, reason)
-        return desk.to("/trust", "The server heeds this signing key no more. Now a place authority signs the list, for the loudspeakers.")
+        return desk.to("/trust", "The server heeds this signing key no more. Now a place authority signs the list, "
+                       "for the loudspeakers.")
     return _person(desk, user_id)
 
 
 def _person(desk: Desk, user_id: str, link: str = "", qr: str = "") -> Response:
     return desk.show("person.html", "people", page=person_page(desk.session, desk.actor, user_id, desk.now),
-                     places=places_seen_by(desk.session, desk.actor), role_words=ROLE_WORDS, link=link, qr=qr)
+                     places=places_seen_by(desk.session, desk.actor), role_words=ROLE_WORDS, link=link, qr=qr,
+                     language_words=LANGUAGE_WORDS)
 
 
 def _new_form(desk: Desk, typed: dict[str, str]) -> Response:

@@ -4,8 +4,8 @@ import { every, one } from "../dom";
 import { getJson, sendJson } from "../http";
 import { t, tn } from "../i18n";
 import { Player } from "../player";
-import { checkShown, type OpenKey, signPayload } from "../signing";
-import { withOpenKey } from "../unlock";
+import { checkShown } from "../signing";
+import { type Signer, withSigner } from "../unlock";
 
 type Statement = { payload_type: string; payload: string };
 
@@ -31,12 +31,12 @@ function showProgress(): void {
   else progress.textContent = t("Heard %(heard)s of %(all)s. Listen to the end to sign for all at once.", { heard: ready, all: toSign });
 }
 
-async function sign(player: Player, key: OpenKey): Promise<void> {
+async function sign(player: Player, signer: Signer): Promise<void> {
   await player.verify();
   const statement = await getJson<Statement>(`/api/v1/recordings/${player.id}/statement`);
   const payload = fromBase64(statement.payload);
   checkShown(payload, { recording: player.sha256, title: player.title, duration_ms: player.durationMs });
-  const envelope = signPayload(STATEMENT, payload, key);
+  const envelope = await signer.sign(STATEMENT, payload);
   await sendJson("POST", `/api/v1/recordings/${player.id}/approvals`, { envelope });
   delete player.root.dataset["sign"];
 }
@@ -45,10 +45,10 @@ if (signBar) {
   one<HTMLButtonElement>("[data-sign]", signBar).addEventListener("click", async () => {
     players.forEach((player) => player.pause());
     const waiting = heard();
-    const signed = await withOpenKey(async (key, tell) => {
+    const signed = await withSigner(async (signer, tell) => {
       for (const [i, player] of waiting.entries()) {
         tell(t("Signing %(number)s of %(all)s …", { number: i + 1, all: waiting.length }));
-        if ("sign" in player.root.dataset) await sign(player, key);
+        if ("sign" in player.root.dataset) await sign(player, signer);
       }
     });
     if (signed) location.assign(signBar.dataset["after"] ?? location.href);

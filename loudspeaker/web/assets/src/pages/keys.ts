@@ -1,8 +1,8 @@
 // "Make my signing key" and "change my passphrase".
-import { element, every, note, one } from "../dom";
+import { every, note, one } from "../dom";
 import { sendJson } from "../http";
-import { t } from "../i18n";
-import { SHORTEST, strength } from "../passphrase";
+import { newPassphrase, watchPassphrase } from "../newpassphrase";
+import { makePasskey, passkeysWork, signWithPasskey } from "../passkey";
 import { changePassphrase, makeKey, signPayload } from "../signing";
 import { signingWords, storedKey } from "../unlock";
 
@@ -12,33 +12,12 @@ function field(form: HTMLFormElement, name: string): HTMLInputElement {
   return one<HTMLInputElement>(`input[name=${name}]`, form);
 }
 
-function watchStrength(form: HTMLFormElement): void {
-  const hint = form.querySelector<HTMLElement>("[data-strength]");
-  field(form, "passphrase").addEventListener("input", (event) => {
-    const level = strength((event.target as HTMLInputElement).value);
-    const [tone, words] = {
-      weak: ["fault", t("Too easy to guess: four or more words that only you put together")] as const,
-      fair: ["warn", t("Fair; one more word makes it strong")] as const,
-      strong: ["good", t("Strong")] as const,
-    }[level];
-    hint?.replaceChildren(element("span", { class: "st" }, element("i", { class: `dot ${tone}`, "aria-hidden": "true" }), words));
-  });
-}
-
-/** What is wrong with the two fields, if anything. */
-function complaint(form: HTMLFormElement): string | undefined {
-  const passphrase = field(form, "passphrase").value;
-  if (passphrase !== field(form, "again").value) return t("The two passphrases differ. Type both again.");
-  if (strength(passphrase) === "weak") return t("This passphrase is too easy to guess. Use at least %(n)s characters, best four words.", { n: SHORTEST });
-  return undefined;
-}
-
 function onSubmit(form: HTMLFormElement, act: () => Promise<void>): void {
   const button = one<HTMLButtonElement>("button:not([type=button])", form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const wrong = complaint(form);
-    if (wrong) return note("fault", wrong);
+    const chosen = newPassphrase(form);
+    if ("wrong" in chosen) return note("fault", chosen.wrong);
     button.disabled = true;
     try {
       await act();
@@ -49,7 +28,7 @@ function onSubmit(form: HTMLFormElement, act: () => Promise<void>): void {
       button.disabled = false;
     }
   });
-  watchStrength(form);
+  watchPassphrase(form);
 }
 
 async function make(form: HTMLFormElement): Promise<void> {
@@ -61,6 +40,32 @@ async function make(form: HTMLFormElement): Promise<void> {
   } finally {
     key.wipe();
   }
+}
+
+/** Made by the device, then used once to prove that it is held. */
+async function makeByDevice(button: HTMLButtonElement): Promise<void> {
+  const { user = "", name = "", after = location.href } = button.dataset;
+  const made = await makePasskey(user, name);
+  const { kind, relying_party, origin } = made.passkey;
+  const said = { user, public_key: made.public_key, kind, relying_party, origin };
+  const proof = await signWithPasskey(PROOF, new TextEncoder().encode(JSON.stringify(said)), made);
+  await sendJson("POST", "/api/v1/me/signing-keys", { ...made, proof });
+  location.assign(after);
+}
+
+for (const button of every<HTMLButtonElement>("button[data-make-passkey]")) {
+  const works = passkeysWork();
+  button.disabled = !works;
+  for (const hint of every("[data-passkeys-need-https]")) hint.hidden = works;
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await makeByDevice(button);
+    } catch (failure) {
+      note("fault", signingWords(failure));
+      button.disabled = false;
+    }
+  });
 }
 
 async function change(form: HTMLFormElement): Promise<void> {
