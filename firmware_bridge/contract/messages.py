@@ -135,6 +135,7 @@ class EntryKind(StrEnum):
     COMMAND_REFUSED = "command_refused"
     FAULT = "fault"
     CLOCK = "clock"
+    SOFTWARE = "software"
 
 
 class Entry(Payload):

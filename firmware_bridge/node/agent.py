@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from firmware_bridge.contract.messages import EntryKind, Telemetry
 from firmware_bridge.contract.trust import Trust
-from firmware_bridge.node import cueing, directing, evidence, intake, link, plan
+from firmware_bridge.node import cueing, directing, evidence, intake, link, plan, software
 from firmware_bridge.node.approvals import weigh
 from firmware_bridge.node.boot import on_boot
 from firmware_bridge.node.effects import Effect
@@ -26,6 +26,7 @@ from firmware_bridge.node.inputs import (
     Measured,
     Message,
     SelfTested,
+    SoftwareInput,
     Spoiled,
     Tick,
     Trouble,
@@ -54,6 +55,7 @@ def step(state: State, happened: Input, moment: Moment) -> tuple[State, tuple[Ef
     intake.forget_old_commands(turn)
     _mind_expiry(turn)
     plan.fetch_wanted(turn)
+    software.mind_software(turn)
     link.note_change(turn, state)
     link.speak(turn)
     return turn.state, tuple(turn.effects)
@@ -104,7 +106,7 @@ def _take(turn: Turn, happened: Input) -> None:
         _take_report(turn, happened)
 
 
-def _take_report(turn: Turn, happened: Spoiled | Evicted | SelfTested | Measured | Trouble) -> None:
+def _take_report(turn: Turn, happened: Spoiled | Evicted | SelfTested | SoftwareInput | Measured | Trouble) -> None:
     if isinstance(happened, Spoiled):
         turn.refuse(EntryKind.RECORDING_REFUSED, "altered", {"when": "stored", "detail": happened.detail[:200]},
                     happened.sha256)
@@ -117,6 +119,8 @@ def _take_report(turn: Turn, happened: Spoiled | Evicted | SelfTested | Measured
                    checks=dict(happened.checks), sound=None if happened.sound is None else dict(happened.sound))
     elif isinstance(happened, Measured):
         turn.set(measured=Telemetry.model_validate(dict(happened.values)))
+    elif isinstance(happened, SoftwareInput):
+        software.on_software(turn, happened)
     else:
         turn.refuse(EntryKind.FAULT, happened.what, {"what": happened.what, "detail": happened.detail[:300]})
 

@@ -13,14 +13,17 @@ from firmware_bridge.node.machine import Machine
 from firmware_bridge.node.players import Desk, Sink
 from firmware_bridge.node.runner import Runner
 from firmware_bridge.node.soundcheck import SoundCheck
+from firmware_bridge.node.update import Updates
 
 
-def assemble(config: NodeConfig, parts: Parts, data: Path, sink: Sink, client: httpx2.Client) -> Runner:
+def assemble(config: NodeConfig, parts: Parts, data: Path, sink: Sink, client: httpx2.Client,
+             updates: Updates | None = None) -> Runner:
     """The runner of a pole, ready to `run`. Raises BadConfig."""
     desk = Desk(sink)
     amplifier = amplifier_of(parts, lambda trouble: runner.report(Trouble("amplifier", trouble)))
     sound = SoundCheck(desk, amplifier, parts.microphone, data)
-    runner = Runner(config, data, desk, amplifier, client, machine=Machine(data, parts, sound, lambda: desk.is_alive))
+    machine = Machine(data, parts, sound, lambda: desk.is_alive, updates)
+    runner = Runner(config, data, desk, amplifier, client, machine=machine)
     for trouble in parts.troubles:
         runner.report(Trouble("hardware", trouble))
     return runner

@@ -9,12 +9,12 @@ from firmware_bridge.contract.base import Instant, Payload
 from firmware_bridge.contract.documents import ApproverList, Policy, RunningOrder, StandingStop, TrustRoot
 from firmware_bridge.contract.messages import EntryKind
 from firmware_bridge.contract.trust import listed_from
-from firmware_bridge.node import carrying, intake, plan
+from firmware_bridge.node import carrying, intake, plan, software
 from firmware_bridge.node.approvals import weigh
 from firmware_bridge.node.effects import Subscribe
 from firmware_bridge.node.inputs import Boot
 from firmware_bridge.node.link import SYNC_AFTER_S
-from firmware_bridge.node.state import Approval, Fate, FateState
+from firmware_bridge.node.state import Approval, Fate, FateState, KeptSoftware
 from firmware_bridge.node.timing import restore_time
 from firmware_bridge.node.trusting import note_vouched
 from firmware_bridge.node.turn import Turn
@@ -34,6 +34,8 @@ def on_boot(turn: Turn, boot: Boot) -> None:
     if carrying.KEPT in boot.kept:
         turn.set(log=carrying.restored(boot.kept[carrying.KEPT]))
     _restore_small(turn, boot)
+    if software.KEPT in boot.kept:
+        turn.set(software=KeptSoftware.from_bytes(boot.kept[software.KEPT]))
     restore_time(turn, boot)
     order = boot.kept.get("order")
     if order is not None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from firmware_bridge.contract.messages import Entry
+from firmware_bridge.contract.software import SoftwareManifest
 from firmware_bridge.node.budget import AT_ANY_TIME, Leave
 
 
@@ -142,6 +143,23 @@ class SelfTest:
 
 
 @dataclass(frozen=True)
+class Install:
+    """Fetch a release into the other slot; report."""
+
+    manifest: SoftwareManifest
+
+
+@dataclass(frozen=True)
+class Restart:
+    """End, to be started anew: from the other slot when a release waits there."""
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """The server has answered this release: look at the machine, and keep the release if all is well."""
+
+
+@dataclass(frozen=True)
 class Subscribe:
     """Hold exactly these subscriptions."""
 
@@ -149,4 +167,4 @@ class Subscribe:
 
 
 Effect = (Write | Keep | Publish | UploadJournal | PruneJournal | Fetch | Sync | Remove | Prepare | Play | Silence
-          | SetVolume | SwitchAmplifier | SelfTest | Subscribe)
+          | SetVolume | SwitchAmplifier | SelfTest | Install | Restart | Confirm | Subscribe)

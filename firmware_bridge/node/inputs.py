@@ -144,5 +144,33 @@ class Trouble:
     detail: str
 
 
+@dataclass(frozen=True)
+class SoftwareOffered:
+    """The server has a manifest for this pole: the envelope's bytes."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class SoftwareInstalled:
+    """The release lies ready in the other slot, or could not be installed."""
+
+    version: str
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class SoftwareTried:
+    """The running release is on trial; or (`rolled_back`) the launcher gave one up that was."""
+
+    rolled_back: bool = False
+
+
+@dataclass(frozen=True)
+class SoftwareConfirmed:
+    """The release on trial is kept."""
+
+
+SoftwareInput = SoftwareOffered | SoftwareInstalled | SoftwareTried | SoftwareConfirmed
 Input = (Boot | Connected | Disconnected | Message | Tick | Arrived | Spoiled | Evicted | CueStarted | CueEnded
-         | SelfTested | Measured | Trouble)
+         | SelfTested | SoftwareInput | Measured | Trouble)

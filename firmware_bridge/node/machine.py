@@ -7,12 +7,14 @@ import structlog
 from pydantic import JsonValue
 
 from firmware_bridge.node.clocks import monotonic
+from firmware_bridge.node.effects import Confirm, Install, Restart
 from firmware_bridge.node.hardware.microphone import NoMicrophone
 from firmware_bridge.node.hardware.parts import Parts
 from firmware_bridge.node.hearing import Heard, Verdict
-from firmware_bridge.node.inputs import SelfTested
+from firmware_bridge.node.inputs import SelfTested, SoftwareInput
 from firmware_bridge.node.selftest import measure, self_test
 from firmware_bridge.node.soundcheck import SoundCheck
+from firmware_bridge.node.update import Updates
 
 PAT_EVERY_S = 5.0
 ON_AIR = "on_air"
@@ -23,11 +25,27 @@ class Machine:
     """One pole's parts at work. `is_well` tells whether the sound still runs; without it no watchdog is patted."""
 
     def __init__(
-        self, data: Path, parts: Parts, sound: SoundCheck | None = None, is_well: Callable[[], bool] = lambda: True
+        self, data: Path, parts: Parts, sound: SoundCheck | None = None, is_well: Callable[[], bool] = lambda: True,
+        updates: Updates | None = None,
     ) -> None:
-        self._data, self._parts, self._sound, self._is_well = data, parts, sound, is_well
+        self._data, self._parts, self._sound, self._is_well, self._updates = data, parts, sound, is_well, updates
         self._log = structlog.get_logger("node.machine")
         self._patted = -PAT_EVERY_S
+
+    def begin(self, report: Callable[[SoftwareInput], None], stop: Callable[[], None]) -> None:
+        """The node has started; `stop` ends it when a release wants a restart."""
+        if self._updates is not None:
+            self._updates.begin(report, stop)
+
+    def perform(self, effect: Install | Restart | Confirm) -> None:
+        """Carry out a step of an update, where the program lies in slots."""
+        if self._updates is not None:
+            self._updates.perform(effect)
+
+    def look_for_software(self) -> None:
+        """Ask the server for a release now."""
+        if self._updates is not None:
+            self._updates.look()
 
     def measure(self) -> dict[str, JsonValue]:
         """Telemetry values by name."""
@@ -47,6 +65,8 @@ class Machine:
 
     def pat(self) -> None:
         """Tell the watchdogs that all is well, if it is. Called at every turn of the main loop."""
+        if self._updates is not None:
+            self._updates.look_if_due()
         now = monotonic()
         if now - self._patted < PAT_EVERY_S or not self._is_well():
             return

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from firmware_bridge.contract.base import Instant, Payload
+from firmware_bridge.contract.base import Instant, Payload, Version
 from firmware_bridge.contract.documents import AirClass, RecordingStatement, RunningOrder, StandingStop
 from firmware_bridge.contract.envelope import Envelope
 from firmware_bridge.contract.messages import LogHead, Telemetry, TimeState
@@ -150,6 +150,15 @@ class Link:
     asked: float = 0.0
 
 
+class KeptSoftware(Payload):
+    """What must not be forgotten of manifests: else an older one could come back."""
+
+    serial: Version = 0
+    minimum: str = "0"
+    failed: Version = 0
+    """Serial of the last one that could not be installed, or was not well: not tried again."""
+
+
 @dataclass(frozen=True)
 class State:
     """Everything. `seed` makes the agent's own jitter repeatable."""
@@ -204,3 +213,10 @@ class State:
     """What `fetching` was made from: while none of it is replaced, nothing new can be wanted."""
     telemetry: Telemetry | None = None
     measured: Telemetry = field(default_factory=Telemetry)
+    software: KeptSoftware = field(default_factory=lambda: KeptSoftware())
+    installing: str | None = None
+    """Version that is being installed."""
+    restart_due: bool = False
+    """Another release waits in its slot."""
+    on_trial: bool = False
+    """This release must still show that it is well."""

@@ -8,7 +8,18 @@ import pytest
 from pydantic import BaseModel
 
 from firmware_bridge.bridge import decode, outbox
-from firmware_bridge.contract import base, blocks, documents, envelope, keys, messages, strictjson, topics, trust
+from firmware_bridge.contract import (
+    base,
+    blocks,
+    documents,
+    envelope,
+    keys,
+    messages,
+    software,
+    strictjson,
+    topics,
+    trust,
+)
 from firmware_bridge.contract.base import Payload
 from firmware_bridge.contract.documents import Document, Receipt
 from firmware_bridge.contract.messages import Entry, EntryKind, chain, policies_digest
@@ -22,7 +33,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL = (DOCS / "protocol.md").read_text(encoding="utf-8")
 FLOWING = " ".join(PROTOCOL.split())
 TYPES = {
-    one.__name__: one for module in (blocks, documents, messages)
+    one.__name__: one for module in (blocks, documents, messages, software)
     for _, one in inspect.getmembers(module, inspect.isclass)
     if issubclass(one, Payload) and one not in (Payload, Document)
 }
