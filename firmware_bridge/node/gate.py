@@ -20,7 +20,6 @@ class NodeGate:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self._broadcasts = {one.id: one for one in state.order.broadcasts} if state.order else {}
 
     def bar_airing(self, airing: Airing, at: datetime) -> Bar | None:
         """A stop in force, or what the policy says."""
@@ -41,7 +40,8 @@ class NodeGate:
 
     def lines(self, airing: Airing) -> tuple[Line, ...]:
         """The lines in the first languages that are there."""
-        order, broadcast = self.state.order, self._broadcasts.get(airing.id)
+        order = self.state.order
+        broadcast = next((one for one in order.broadcasts if one.id == airing.id), None) if order else None
         if airing.play_now or order is None or broadcast is None:
             return airing.lines
         if all(len(item.recordings) == 1 for item in broadcast.items):

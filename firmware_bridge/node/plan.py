@@ -69,16 +69,29 @@ def listed_airings(turn: Turn) -> tuple[Airing, ...]:
 
 def close_dropped(turn: Turn) -> None:
     """Write down what was cancelled once it cannot come back, and forget what is long over."""
-    settled = [one for one in turn.state.fates.values() if one.state not in (FateState.WAITING, FateState.STARTED)]
-    listed = {one.id for one in turn.state.order.broadcasts} if turn.state.order and settled else set()
-    for fate in settled:
+    state = turn.state
+    if _same((state.order, state.fates), state.tidied_for) and (state.tidy_at is None or turn.now <= state.tidy_at):
+        return
+    listed = {one.id for one in state.order.broadcasts} if state.order else set()
+    for fate in list(state.fates.values()):
         if fate.state is FateState.DROPPED and fate.closes < turn.now:
             turn.write(EntryKind.PLAY_MISSED, fate.id, reason="cancelled", start=stamp(fate.start))
             turn.set_fate(fate.model_copy(update={"state": FateState.CANCELLED}))
-        over = fate.state in (FateState.DONE, FateState.CANCELLED)
-        if over and fate.id not in listed and fate.end < turn.now - REMEMBER:
+        elif _is_over(fate, listed) and fate.end < turn.now - REMEMBER:
             turn.set(fates={one: kept for one, kept in turn.state.fates.items() if one != fate.id})
             turn.keep(f"fate/{fate.id}", None)
+    dues = [fate.closes if fate.state is FateState.DROPPED else fate.end + REMEMBER
+            for fate in turn.state.fates.values() if fate.state is FateState.DROPPED or _is_over(fate, listed)]
+    turn.set(tidied_for=(turn.state.order, turn.state.fates), tidy_at=min(dues, default=None))
+
+
+def _same(basis: tuple[object, ...], before: tuple[object, ...]) -> bool:
+    """Whether nothing was replaced: what is frozen and the same is unchanged."""
+    return len(basis) == len(before) and all(one is other for one, other in zip(basis, before, strict=True))
+
+
+def _is_over(fate: Fate, listed: set[str]) -> bool:
+    return fate.state in (FateState.DONE, FateState.CANCELLED) and fate.id not in listed
 
 
 def accept_play_now(turn: Turn, command: Command, asked: PlayNow) -> None:
@@ -127,8 +140,8 @@ def fetch_wanted(turn: Turn) -> None:
     state, order = turn.state, turn.state.order
     day = local_day(turn.now, _zone_of(order)).isoformat()
     basis = (order, state.fates, state.stored, state.play_nows, state.revoked)
-    if state.fetching is not None and not state.fetching.wants and state.fetching.day == day and all(
-            one is before for one, before in zip(basis, state.fetched_for, strict=False)):
+    if state.fetching is not None and not state.fetching.wants and state.fetching.day == day and _same(
+            basis, state.fetched_for):
         return
     turn.set(fetched_for=basis)
     sizes = {one.sha256: one.bytes for one in order.recordings} if order else {}

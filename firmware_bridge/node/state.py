@@ -211,6 +211,9 @@ class State:
     fetching: Fetch | None = None
     fetched_for: tuple[object, ...] = ()
     """What `fetching` was made from: while none of it is replaced, nothing new can be wanted."""
+    tidied_for: tuple[object, ...] = ()
+    tidy_at: datetime | None = None
+    """When fates will have to be closed or forgotten, as long as order and fates are those of `tidied_for`."""
     telemetry: Telemetry | None = None
     measured: Telemetry = field(default_factory=Telemetry)
     software: KeptSoftware = field(default_factory=lambda: KeptSoftware())

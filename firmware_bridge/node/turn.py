@@ -16,6 +16,7 @@ from firmware_bridge.node.inputs import JournalMark
 from firmware_bridge.node.state import Fate, Limiter, State
 from firmware_bridge.node.timekeeping import Moment, Reading
 
+FIELDS = frozenset(State.__dataclass_fields__)
 LIMIT_S = 60.0
 """The same refusal is written at most this often."""
 
@@ -58,8 +59,12 @@ class Turn:
         return self.now + timedelta(seconds=mono - self.mono)
 
     def set(self, **changes: Any) -> None:
-        """Replace fields of the state."""
-        self.state = replace(self.state, **changes)
+        """Replace fields of the state. Raises TypeError on a name that is none."""
+        if not changes.keys() <= FIELDS:
+            raise TypeError(f"{sorted(changes.keys() - FIELDS)} are no fields of the state")
+        fresh = object.__new__(State)  # `replace` looks at each of the many fields, a dozen times a step
+        fresh.__dict__.update(self.state.__dict__ | changes)
+        self.state = fresh
 
     def set_link(self, **changes: Any) -> None:
         """Replace fields of the link's state."""
