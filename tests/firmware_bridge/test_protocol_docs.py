@@ -12,6 +12,7 @@ from firmware_bridge.contract import (
     base,
     blocks,
     documents,
+    enrolment,
     envelope,
     keys,
     messages,
@@ -23,6 +24,7 @@ from firmware_bridge.contract import (
 from firmware_bridge.contract.base import Payload
 from firmware_bridge.contract.documents import Document, Receipt
 from firmware_bridge.contract.messages import Entry, EntryKind, chain, policies_digest
+from firmware_bridge.contract.token import Token, short_hash
 from firmware_bridge.contract.topics import Down, ToGroup, Up
 from firmware_bridge.node import timekeeping
 from firmware_bridge.wire import Backoff
@@ -33,7 +35,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL = (DOCS / "protocol.md").read_text(encoding="utf-8")
 FLOWING = " ".join(PROTOCOL.split())
 TYPES = {
-    one.__name__: one for module in (blocks, documents, messages, software)
+    one.__name__: one for module in (blocks, documents, enrolment, messages, software)
     for _, one in inspect.getmembers(module, inspect.isclass)
     if issubclass(one, Payload) and one not in (Payload, Document)
 }
@@ -173,6 +175,11 @@ def test_the_asyncapi_file_covers_every_topic_and_refers_to_nothing_that_is_not_
             assert isinstance(found, dict)
             assert step in found, reference
             found = found[step]
+
+
+def test_the_token_to_test_against_is_ours() -> None:
+    example = Token("https://radio.xa.vn:8443", bytes(range(10)), short_hash(b"root"), short_hash(b"authority"))
+    assert f"`{example.to_text()}`" in PROTOCOL
 
 
 def test_links_in_the_document_lead_somewhere() -> None:
