@@ -161,7 +161,7 @@ def list_to_sign(session: Session, issued: datetime) -> ApproverList:
     rows = session.exec(select(SigningKey, User).join(User, col(User.id) == col(SigningKey.user_id))
                         .where(col(SigningKey.place_id).is_not(None), col(SigningKey.revoked_at).is_(None),
                                col(SigningKey.valid_until) > issued).order_by(col(SigningKey.id)))
-    approvers = [_approver(key, owner, issued) for key, owner in rows]
+    approvers = [_approver(key, owner) for key, owner in rows]
     revoked = session.exec(select(SigningKey.id).where(col(SigningKey.revoked_at).is_not(None)))
     return trust.next_list(session, issued, approvers, list(revoked))
 
@@ -215,11 +215,11 @@ def keys_at(session: Session, actor: Actor, place_id: str) -> list[tuple[Signing
                                             and _approves(session, owner, place, key.made_at))]
 
 
-def _approver(key: SigningKey, owner: User, issued: datetime) -> Approver:
+def _approver(key: SigningKey, owner: User) -> Approver:
     return Approver.model_validate({
         "owner": owner.id, "name": owner.name, "place": key.place_id, "public_key": key.public_key,
         "kind": key.kind, "relying_party": key.relying_party, "origin": key.origin,
-        "valid_from": key.listed_at or issued, "valid_until": key.valid_until})
+        "valid_from": key.made_at, "valid_until": key.valid_until})
 
 
 def _approves(session: Session, owner: User, place: Place, at: datetime) -> bool:

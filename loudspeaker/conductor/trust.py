@@ -119,17 +119,27 @@ def read_envelope(given: dict[str, Any]) -> Envelope:
         raise InvalidError("This is not a signed document.", field="envelope") from error
 
 
+def administers(session: Session, actor: Actor) -> bool:
+    """Whether the actor administers a top place."""
+    tops = {held.place_id for held in actor.roles if held.role is Role.ADMINISTRATOR}
+    return any((place := session.get(Place, one)) is not None and place.parent_id is None for one in tops)
+
+
+def governs(session: Session, actor: Actor) -> bool:
+    """Whether the actor owns a place authority's key or administers a top place."""
+    return bool(authority_keys_of(session, actor)) or administers(session, actor)
+
+
 def must_administer(session: Session, actor: Actor) -> None:
     """Raises ForbiddenError unless the actor administers a top place."""
-    tops = {held.place_id for held in actor.roles if held.role is Role.ADMINISTRATOR}
-    if not any((place := session.get(Place, one)) is not None and place.parent_id is None for one in tops):
+    if not administers(session, actor):
         raise ForbiddenError
 
 
 def must_govern(session: Session, actor: Actor) -> None:
     """Raises ForbiddenError unless the actor owns a place authority's key or administers a top place."""
-    if not authority_keys_of(session, actor):
-        must_administer(session, actor)
+    if not governs(session, actor):
+        raise ForbiddenError
 
 
 def authority_keys_of(session: Session, actor: Actor) -> list[SigningKey]:

@@ -108,10 +108,10 @@ def watch_trust(session: Session, house: House) -> None:
     place, concerns = top_place(session), _concerns(session, house)
     if place is None:
         return
-    findings = [Finding(FaultKind.SECURITY, place, reason=one.what, detail=_detail(one)) for one in concerns]
+    findings = [Finding(FaultKind.OTHER, place, reason=one.what, detail=_detail(one)) for one in concerns]
     open_faults(session, house.now(), findings, count_again=False)
     over = set(CONCERNS) - {one.what for one in concerns}
-    close_reasons(session, house.now(), FaultKind.SECURITY, over)
+    close_reasons(session, house.now(), FaultKind.OTHER, over)
 
 
 def _detail(concern: Concern) -> str:

@@ -1,7 +1,7 @@
 """The pages before anybody is signed in: the first run, signing in and out."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request, Response
@@ -9,7 +9,8 @@ from fastapi import APIRouter, Form, Request, Response
 from loudspeaker.api.cookies import forget_session, remember_session
 from loudspeaker.api.deps import CurrentSignedIn, HouseDep, MaybeSignedIn, Now, Work
 from loudspeaker.api.errors import status_of
-from loudspeaker.conductor.setup import FirstRun, set_up
+from loudspeaker.conductor.house import House
+from loudspeaker.conductor.setup import FirstRun, needs_keys, set_up
 from loudspeaker.conductor.sign_in import sign_in
 from loudspeaker.errors import ForbiddenError, InvalidError, LoudspeakerError
 from loudspeaker.users import signin
@@ -61,7 +62,7 @@ def setup_page(request: Request, house: HouseDep) -> Response:
     """The first run: the printed code makes the commune, its villages and the first administrator."""
     if house.setup_code is None:
         return redirect("/sign-in", request)
-    return render(request, "setup.html", csrf="", typed={}, wrong={})
+    return render(request, "setup.html", csrf="", typed={}, wrong={}, **_keys(house))
 
 
 @router.post("/setup")
@@ -69,11 +70,12 @@ def take_setup(request: Request, house: HouseDep, code: Annotated[str, Form()] =
                commune: Annotated[str, Form()] = "", identifier: Annotated[str, Form()] = "",
                villages: Annotated[str, Form()] = "", phone: Annotated[str, Form()] = "",
                name: Annotated[str, Form()] = "", login: Annotated[str, Form()] = "",
-               password: Annotated[str, Form()] = "", again: Annotated[str, Form()] = "") -> Response:
+               password: Annotated[str, Form()] = "", again: Annotated[str, Form()] = "",
+               root: Annotated[str, Form()] = "", authority: Annotated[str, Form()] = "") -> Response:
     """Make everything at once, or nothing; then sign the administrator in."""
     must_be_ours(request)
     address = request.client.host if request.client else ""
-    wanted = FirstRun(commune, identifier, name, login, password, villages, phone)
+    wanted = FirstRun(commune, identifier, name, login, password, villages, phone, root=root, authority=authority)
     try:
         if password != again:
             raise InvalidError("The two passwords differ.", field="again")
@@ -84,10 +86,16 @@ def take_setup(request: Request, house: HouseDep, code: Annotated[str, Form()] =
         field = error.field if isinstance(error, InvalidError) else None
         return render(request, "setup.html", status_of(error), csrf="", typed={"code": code, **asdict(wanted)},
                       wrong={field: t.gettext(error.title, **error.params)} if field else {},
-                      flashes=(Flash("fault", sentences(t, error)),))
+                      flashes=(Flash("fault", sentences(t, error)),), **_keys(house))
     response = redirect("/", request, "good", "The commune is set up. Next: add the people, then the first pole.")
     remember_session(response, house.settings, begun)
     return response
+
+
+def _keys(house: House) -> dict[str, Any]:
+    """Whether the offline keys are to be made, and for which site."""
+    with house.database.read() as session:
+        return {"needs_keys": needs_keys(session), "site": house.site}
 
 
 def must_be_ours(request: Request) -> None:

@@ -77,6 +77,8 @@ _SIMPLE: dict[str, str] = {
     EntryKind.FAULT: marked("Trouble: %(what)s"),
 }
 _TROUBLES: dict[str, str] = {
+    "flooding": marked("it sends far more than it should; the rest is dropped."),
+    "forged_journal": marked("a journal came in its name that its key has not signed."),
     "order_expired": marked("the running order is too old."), "place_path": marked("the place has changed."),
     "refused_message": marked("a message was refused."), "player": marked("the player or the sound device failed."),
     "disk": marked("the disk is full or broken."), "journal_broken": marked("the journal was damaged."),

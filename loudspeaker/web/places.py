@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Response
 
+from loudspeaker.conductor import trust
 from loudspeaker.conductor.people import people_and_places
 from loudspeaker.database import after_commit
 from loudspeaker.errors import InvalidError
@@ -25,7 +26,8 @@ def places_page(desk: ReadingDesk) -> Response:
     """The tree of places, the people, the groups."""
     return desk.show("places.html", "people", all=people_and_places(desk.session, desk.actor),
                      role_words=ROLE_WORDS, place_words=PLACE_WORDS,
-                     administers=bool(desk.actor.paths(Role.ADMINISTRATOR)))
+                     administers=bool(desk.actor.paths(Role.ADMINISTRATOR)),
+                     governs=trust.governs(desk.session, desk.actor))
 
 
 @router.get("/places/new")

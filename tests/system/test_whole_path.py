@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlmodel import select
 
 from audio.store import ContentStore
+from firmware_bridge.node.enrol import enrol
 from loudspeaker.bulletins.models import Recording, RecordingState
 from loudspeaker.database import Database
 from loudspeaker.playbacks.models import Playback
@@ -25,6 +26,7 @@ COMMUNE, VILLAGE, POLE = "Xã Minh Tân", "Tân Bắc", "Tân Bắc 1"
 TITLE = "Lịch tiêm phòng cho trẻ em"
 PASSWORD = "một mật khẩu đủ dài"
 PASSPHRASE = "bốn từ thật khó đoán"
+AUTHORITY_PASSPHRASE = "danh sách chỉ chủ tịch ký"
 SOUND_S = 5
 EDITOR, APPROVER = ("hoa", "Nguyễn Thị Hoa", "editor"), ("lanh", "Trần Văn Lành", "approver")
 TECHNICIAN = ("tho", "Hoàng Văn Thọ", "technician")
@@ -58,6 +60,7 @@ def test_from_the_first_run_to_sound_on_a_pole_and_the_log_that_proves_it(people
     sign_in(people.approver, APPROVER[0], PASSWORD)
     make_signing_key(people.approver)
     list_key(people.administrator)
+    two_for_emergencies(people)
     propose_policy(people.administrator)
     sign_policy(people.approver)
     add_pole(people)
@@ -77,6 +80,11 @@ def first_run(people: People) -> None:
                         "phone": "02073835123", "villages": f"{VILLAGE}\nNà Lừa", "name": "Lê Văn Quang",
                         "login": "quantri", "password": PASSWORD, "again": PASSWORD}.items():
         page.fill(f"[name={name}]", value)
+    page.fill("#key-passphrase", AUTHORITY_PASSPHRASE)
+    page.fill("#key-again", AUTHORITY_PASSPHRASE)
+    with page.expect_download() as saved:
+        page.click("[data-save-root]")
+    saved.value.save_as(people.files / "root.pem")
     button(page, "Thiết lập")
     expect(page.locator("#side")).to_be_attached()
 
@@ -103,8 +111,23 @@ def list_key(page: Page) -> None:
     page.goto("/places")
     page.locator("section[aria-labelledby=waiting-keys] a").click()
     page.select_option("form[action$='/list'] [name=place_id]", label=COMMUNE)
-    button(page, "Ghi khóa vào danh sách")
-    expect(page.locator("section[aria-labelledby=keys] .dot.good")).to_be_visible()
+    button(page, "Đề nghị ghi khóa này")
+    expect(page.locator("#waiting")).to_contain_text(APPROVER[1])
+    button(page, "Ký danh sách")
+    give_passphrase(page, AUTHORITY_PASSPHRASE)
+    expect(page.locator("#waiting")).to_have_count(0)
+    expect(page.locator("section[aria-labelledby=approvers] table")).to_contain_text(APPROVER[1])
+
+
+def two_for_emergencies(people: People) -> None:
+    """The administrator changes the trust root with the key file."""
+    page = people.administrator
+    page.goto("/trust")
+    page.fill("[name=emergency]", "2")
+    page.set_input_files("#root-files", people.files / "root.pem")
+    button(page, "Ký gốc tin cậy mới")
+    facts = page.locator("section[aria-labelledby=root] dl").nth(1)
+    expect(facts).to_contain_text("2")
 
 
 def propose_policy(page: Page) -> None:
@@ -131,8 +154,8 @@ def sign_policy(page: Page) -> None:
     expect(page.locator("section[aria-labelledby=holds]")).to_contain_text("00:00–24:00")
 
 
-def give_passphrase(page: Page) -> None:
-    page.fill("#passphrase-field", PASSPHRASE)
+def give_passphrase(page: Page, passphrase: str = PASSPHRASE) -> None:
+    page.fill("#passphrase-field", passphrase)
     page.press("#passphrase-field", "Enter")
 
 
@@ -141,13 +164,11 @@ def add_pole(people: People) -> None:
     page.goto("/nodes/new")
     page.select_option("[name=place_id]", label=VILLAGE)
     page.fill("[name=name]", POLE)
-    button(page, "Thêm cụm loa và tạo tệp")
-    with page.expect_download() as taken:
-        page.locator("form[action$='/file'] button").click()
-    config = people.files / taken.value.suggested_filename
-    taken.value.save_as(config)
+    button(page, "Thêm cụm loa và tạo thẻ")
+    config = people.files / "pole.json"
+    made = enrol(page.locator(".token").inner_text(), config)
     people.commune.start_pole(config)
-    page.goto(f"/nodes/{config.stem}")
+    page.goto(f"/nodes/{made.node}")
     expect(page.locator("main")).to_contain_text("hoạt động", timeout=20_000)
 
 

@@ -26,6 +26,12 @@ export async function sendJson<T>(method: "POST" | "PUT", url: string, body: unk
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
+/** Before anybody is signed in there is no token to send. */
+export async function postOpen<T>(url: string, body: unknown): Promise<T> {
+  const headers = { Accept: "application/json", "Content-Type": "application/json" };
+  return (await answer(url, { method: "POST", headers, body: JSON.stringify(body) })).json() as Promise<T>;
+}
+
 export async function getBytes(url: string): Promise<Uint8Array> {
   return new Uint8Array(await (await answer(url, {})).arrayBuffer());
 }
