@@ -17,6 +17,7 @@ from firmware_bridge.contract.messages import JournalBatch
 from firmware_bridge.contract.topics import Down, Up
 from firmware_bridge.wire import Address, Connection, WireError
 from loudspeaker.bulletins.models import Bulletin
+from loudspeaker.conductor.house import House
 from loudspeaker.conductor.opening import open_house
 from loudspeaker.database import Database
 from loudspeaker.places.models import Place
@@ -25,6 +26,7 @@ from loudspeaker.settings import Settings
 from loudspeaker.users.models import ApiToken, Role
 from loudspeaker.users.secrets import digest
 from tests.loudspeaker.airing_builders import NodeVoice
+from tests.loudspeaker.authority import install_trust
 from tests.loudspeaker.builders import a_commune, a_node, a_user
 
 TOKEN = "editor-token"
@@ -49,7 +51,13 @@ class Commune:
     def make(cls, data: Path) -> "Commune":
         """In the new folder `data`."""
         now, key = datetime.now(UTC), keys.new_key()
-        with open_house(Settings(data=data)) as house, house.database.work() as session:
+        with open_house(Settings(data=data)) as house:
+            install_trust(house)
+            return cls._filled(data, house, now, key)
+
+    @classmethod
+    def _filled(cls, data: Path, house: House, now: datetime, key: Ed25519PrivateKey) -> "Commune":
+        with house.database.work() as session:
             commune = a_commune(session, at=now)
             editor = a_user(session, Role.EDITOR, commune, at=now)
             session.add(ApiToken(user_id=editor.id, name="chaos", token_hash=digest(TOKEN), created_at=now))
