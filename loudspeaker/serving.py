@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from rich.console import Console
 
+from loudspeaker.api.hot_lane import HotLane
 from loudspeaker.app import create_app
 from loudspeaker.conductor.certificates import open_tls
 from loudspeaker.conductor.house import House
@@ -45,8 +46,9 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, announce: Callable[[House], None], tls: Tls | None = None) -> None:
         self._tls = tls
         self._context = context = tls.context() if tls else None
-        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", server_header=False,
-                                        timeout_graceful_shutdown=GRACE_S,
+        lane: Any = partial(HotLane, house=lambda: getattr(app.state, "house", None))
+        super().__init__(uvicorn.Config(app, http=lane, log_config=None, access_log=False, lifespan="on",
+                                        server_header=False, timeout_graceful_shutdown=GRACE_S,
                                         ssl_context_factory=partial(_shown, context) if context else None))
         self._app, self._announce = app, announce
 

@@ -236,7 +236,8 @@ def _sound(house: House, sha256: str) -> Content:
     path = house.store.path_of(sha256)
     held = house.shelf.fetch(sha256)
     if held is not None:
-        return Content(len(held), lambda at, count: held[at:at + count])
+        data = held.data
+        return Content(len(data), lambda at, count: data[at:at + count])
 
     def read(at: int, count: int) -> bytes:
         with path.open("rb") as file:

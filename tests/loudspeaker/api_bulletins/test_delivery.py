@@ -151,6 +151,8 @@ def test_the_shelf_keeps_only_so_much_and_the_latest_asked(commune: Commune) -> 
     store = commune.house.store
     shelf = Shelf(store, shelf_bytes=16_000)
     for name in (*names[:2], names[0], names[2]):
-        assert shelf.fetch(name) == store.path_of(name).read_bytes()
+        sheet = shelf.fetch(name)
+        assert sheet is not None
+        assert sheet.data[:] == store.path_of(name).read_bytes()
     assert [shelf.held(name) is not None for name in names] == [True, False, True]
     assert Shelf(store, item_bytes=10).fetch(names[0]) is None
