@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
+from loudspeaker.conductor.silence import judge_silence
 from loudspeaker.faults.models import FaultKind
 from loudspeaker.faults.system import Finding, close_faults, open_faults, top_place
 from loudspeaker.nodes.models import Node, NodeState
@@ -15,7 +16,7 @@ BROKER_GRACE = timedelta(seconds=10)
 
 
 def sweep_nodes(session: Session, now: datetime, silence: timedelta, listening_since: datetime) -> list[str]:
-    """Declare offline what has been silent for `silence`, and open a fault for each; their ids.
+    """Declare offline what has been silent for `silence`, and open the faults that this calls for; their ids.
 
     Silence counts from `listening_since` at the earliest: while the server or the broker was away nobody was heard.
     """
@@ -25,14 +26,14 @@ def sweep_nodes(session: Session, now: datetime, silence: timedelta, listening_s
     gone = left.is_not(None) & (left < now - AFTER_A_WILL)
     silent = (seen < now - silence) if now - listening_since >= silence else gone
     rows = session.connection().execute(
-        select(col(Node.id), col(Node.place_id)).join(NodeState, col(NodeState.node_id) == col(Node.id))
-        .where(col(NodeState.online), col(Node.retired_at).is_(None), silent | gone)).all()
-    if not rows:
+        select(col(Node.id)).join(NodeState, col(NodeState.node_id) == col(Node.id))
+        .where(col(NodeState.online), col(Node.retired_at).is_(None), silent | gone))
+    lost = list(rows.scalars())
+    if not lost:
         return []
-    lost = [node for node, _place in rows]
     session.connection().execute(update(NodeState).where(col(NodeState.node_id).in_(lost))
                                  .values(online=False, changed_at=now, playing=None))
-    open_faults(session, now, [Finding(FaultKind.OFFLINE, place, node) for node, place in rows])
+    judge_silence(session, now)
     return lost
 
 

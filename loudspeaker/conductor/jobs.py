@@ -18,6 +18,7 @@ from loudspeaker.conductor.intake import Intake
 from loudspeaker.conductor.keys import is_next_key
 from loudspeaker.conductor.publish import Publisher
 from loudspeaker.conductor.rights import keep_fresh
+from loudspeaker.conductor.silence import judge_silence
 from loudspeaker.conductor.transparency import seal
 from loudspeaker.conductor.trust_state import trust_versions, watch_trust
 from loudspeaker.errors import UnavailableError
@@ -97,6 +98,7 @@ class Rounds:
                     changed = some_brokers_away(session, now, broker.away) or changed
                 silence = timedelta(seconds=self.house.settings.offline_seconds)
                 lost = sweep_nodes(session, now, silence, broker.since)
+                changed |= judge_silence(session, now)
             else:
                 changed = now - broker.since >= BROKER_GRACE and broker_lost(session, now, broker.reason)
                 lost = []
