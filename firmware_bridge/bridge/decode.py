@@ -57,12 +57,13 @@ class JournalLine:
 @dataclass(frozen=True, slots=True)
 class Journal:
     """A batch signed by its node, without a gap inside. That it joins the stored chain at `previous` is the caller's
-    to check."""
+    to check. `oldest` is the first entry that the node still has, where it says so."""
 
     journal: str
     first_seq: int
     previous: str
     lines: tuple[JournalLine, ...]
+    oldest: int | None = None
 
     @property
     def last_seq(self) -> int:
@@ -161,7 +162,7 @@ def _journal(node: str, payload: bytes, public_key_of: Callable[[str], str | Non
         raise _Refused(Why.WRONG_NODE, batch.node)
     if len(batch.entries) > MAX_ENTRIES:
         raise _Refused(Why.TOO_LARGE, f"{len(batch.entries)} entries")
-    return Journal(batch.journal, batch.first_seq, batch.previous, tuple(_lines(batch)))
+    return Journal(batch.journal, batch.first_seq, batch.previous, tuple(_lines(batch)), batch.oldest)
 
 
 def _lines(batch: JournalBatch) -> list[JournalLine]:

@@ -6,14 +6,23 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TypeAlias
 
 import structlog
 
 from firmware_bridge.bridge.decode import Malformed, Received, Why, decode
+from firmware_bridge.bridge.throttle import Throttle
+from firmware_bridge.contract.topics import BadTopic, Up, parse_up
 
 WAITING = 50_000
 """Messages that may wait. More are dropped and counted: nodes repeat what was not receipted."""
+WAITING_BYTES = 256 * 1024 * 1024
+SHARE = 600
+"""Messages of one node that are taken within each `SHARE_S`, so that none crowds out the others. A node at work sends
+one in forty seconds; one that brings in the journal of a week, a few each second."""
+SHARE_S = 10
+MAX_TOPIC = 256
 SAY_AGAIN = timedelta(minutes=1)
 
 
@@ -25,6 +34,50 @@ class Batch:
     malformed: tuple[Malformed, ...] = ()
     dropped: int = 0
     """Messages lost because the inbox was full."""
+    alarms: tuple["Alarm", ...] = ()
+    """What a person should hear of, at most one for each node, reason and minute."""
+
+
+class AlarmReason(StrEnum):
+    """Why somebody should look at a node."""
+
+    FLOODING = "flooding"
+    """It sends more than its share; the rest is dropped."""
+    FORGED_JOURNAL = "forged_journal"
+    """What came as its journal is not signed by its key, or is another's."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A node that does what no honest one does; `count` is how often since the last one."""
+
+    node: str
+    reason: AlarmReason
+    count: int
+
+
+ALARMING = {Why.SIGNATURE: AlarmReason.FORGED_JOURNAL, Why.WRONG_NODE: AlarmReason.FORGED_JOURNAL}
+
+
+class Alarms:
+    """Counts, and tells each count once a minute."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, AlarmReason]] = Counter()
+        self._told: dict[tuple[str, AlarmReason], datetime] = {}
+
+    def add(self, node: str, reason: AlarmReason, count: int = 1) -> None:
+        """Something happened, `count` times."""
+        self._counts[node, reason] += count
+
+    def due(self, now: datetime) -> tuple[Alarm, ...]:
+        """What was not told within the last minute; it counts as told."""
+        if not self._counts:
+            return ()
+        self._told = {key: at for key, at in self._told.items() if timedelta(0) <= now - at < SAY_AGAIN}
+        ready = [key for key in self._counts if key not in self._told]
+        self._told |= dict.fromkeys(ready, now)
+        return tuple(Alarm(*key, self._counts.pop(key)) for key in ready)
 
 
 _Waiting: TypeAlias = tuple[str, bytes, bool, datetime]
@@ -49,15 +102,22 @@ class Complaints:
 
 
 class Inbox:
-    """One queue between the wire's thread (`put`) and the ingest loop's thread (`drain`)."""
+    """One queue between the wire's threads (`put`) and the ingest loop's thread (`drain`)."""
 
     def __init__(self, site: str, public_key_of: Callable[[str], str | None], now: Callable[[], datetime],
-                 waiting: int = WAITING) -> None:
+                 waiting: int = WAITING, waiting_bytes: int = WAITING_BYTES, share: int = SHARE) -> None:
         self.complaints = Complaints()
+        self.lost = 0
+        """Messages dropped since the start, for whatever reason."""
         self._site, self._public_key_of, self._now = site, public_key_of, now
         self._waiting: deque[_Waiting] = deque()
-        self._most = waiting
+        self._bytes = 0
+        self._most, self._most_bytes = waiting, waiting_bytes
+        self._share = Throttle(share, timedelta(seconds=SHARE_S))
+        self._alarms = Alarms()
+        self._excess: Counter[str] = Counter()
         self._dropped = 0
+        self._lock = threading.Lock()
         self._arrived = threading.Event()
         self._closed = False
 
@@ -67,11 +127,20 @@ class Inbox:
         return len(self._waiting)
 
     def put(self, topic: str, payload: bytes, retained: bool = False) -> None:
-        """Take a message from the wire. Never blocks; what does not fit is counted in the next batch."""
-        if len(self._waiting) >= self._most:
-            self._dropped += 1
-            return
-        self._waiting.append((topic, payload, retained, self._now()))
+        """Take a message from the wire. Never blocks for long; what does not fit is counted in the next batch."""
+        now = self._now()
+        sender = topic[:MAX_TOPIC].rpartition("/")[0]
+        with self._lock:
+            if not self._share.allows(sender, now):
+                self._excess[sender] += 1
+                self.lost += 1
+                return
+            if len(self._waiting) >= self._most or self._bytes + len(payload) > self._most_bytes:
+                self._dropped += 1
+                self.lost += 1
+                return
+            self._bytes += len(payload)
+            self._waiting.append((topic, payload, retained, now))
         if not self._arrived.is_set():
             self._arrived.set()
 
@@ -83,7 +152,9 @@ class Inbox:
     def drain(self, max_messages: int = 500, wait_s: float = 0.05, idle_s: float = 1.0) -> Batch:
         """Wait up to `idle_s` for a first message, then collect for `wait_s` or until `max_messages`; decode them."""
         taken = self._take(max_messages, wait_s, idle_s)
-        dropped, self._dropped = self._dropped, 0
+        with self._lock:
+            dropped, self._dropped = self._dropped, 0
+            excess, self._excess = self._excess, Counter()
         received: list[Received] = []
         malformed: list[Malformed] = []
         for one in taken:
@@ -93,9 +164,10 @@ class Inbox:
             else:
                 malformed.append(read)
                 self._complain(read, one[3])
+        self._note_excess(excess)
         if dropped:
             structlog.get_logger("inbox").error("inbox_full", dropped=dropped)
-        return Batch(tuple(received), tuple(malformed), dropped)
+        return Batch(tuple(received), tuple(malformed), dropped, self._alarms.due(self._now()))
 
     def _take(self, max_messages: int, wait_s: float, idle_s: float) -> list[_Waiting]:
         if not self._arrived.wait(0 if self._closed else idle_s):
@@ -104,7 +176,9 @@ class Inbox:
         while len(self._waiting) < max_messages and (left := deadline - time.monotonic()) > 0 and not self._closed:
             time.sleep(min(left, 0.005))
         self._arrived.clear()  # before taking: what arrives from here on sets it again
-        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), max_messages))]
+        with self._lock:
+            taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), max_messages))]
+            self._bytes -= sum(len(one[1]) for one in taken)
         if self._waiting or self._closed:
             self._arrived.set()
         return taken
@@ -116,7 +190,17 @@ class Inbox:
             return Malformed(read.node, topic, Why.RETAINED, "nothing in this protocol is retained")
         return read
 
+    def _note_excess(self, excess: Counter[str]) -> None:
+        for sender, count in excess.items():
+            try:
+                node = parse_up(f"{sender}/{Up.HEARTBEAT}", self._site).node
+            except BadTopic:
+                continue
+            self._alarms.add(node, AlarmReason.FLOODING, count)
+
     def _complain(self, complaint: Malformed, now: datetime) -> None:
+        if complaint.why in ALARMING:
+            self._alarms.add(complaint.node, ALARMING[complaint.why])
         if self.complaints.worth_saying(complaint, now):
             structlog.get_logger("inbox").warning(
                 "malformed_message", node=complaint.node, topic=complaint.topic, why=complaint.why,

@@ -51,5 +51,11 @@ def _registry(house: House, session: Session) -> CollectorRegistry:
     gauge("loudspeaker_open_faults", "Faults not closed", session.exec(
         select(func.count()).select_from(Fault).where(Fault.state != FaultState.CLOSED)).one())
     gauge("loudspeaker_broker_up", "The broker works", float(house.broker is not None and house.broker.healthy()))
+    if house.bridge is not None:
+        gauge("loudspeaker_messages_waiting", "Messages of nodes not read yet", house.bridge.inbox.depth)
+        gauge("loudspeaker_messages_dropped", "Messages dropped since the start", house.bridge.inbox.lost)
+        refused = Gauge("loudspeaker_messages_refused", "Messages that meant nothing", ["why"], registry=registry)
+        for why, count in house.bridge.inbox.complaints.counts.items():
+            refused.labels(why=why).set(count)
     gauge("loudspeaker_disk_free_bytes", "Free space for data", shutil.disk_usage(house.settings.data).free)
     return registry

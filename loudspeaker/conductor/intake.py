@@ -7,10 +7,13 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from firmware_bridge.bridge.decode import Received
+from firmware_bridge.bridge.inbox import Alarm
 from firmware_bridge.bridge.server import Bridge
 from firmware_bridge.wire import WireError
+from loudspeaker.conductor.alarms import findings_of_alarms
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.ingest import Ingested, ingest
+from loudspeaker.faults.system import open_faults
 
 AGAIN_S = 1.0
 log = structlog.get_logger("ingest")
@@ -54,12 +57,27 @@ class Intake:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                received = self._bridge.drain().received
+                batch = self._bridge.drain()
+                self._alarm(batch.alarms)
             except Exception as failure:  # noqa: BLE001 # the named loop; what was lost is not receipted, so it comes again
                 log.error("cannot read the inbox", failure=repr(failure))
                 self._stopping.wait(AGAIN_S)
             else:
-                self.take(received)
+                self.take(batch.received)
+
+    def _alarm(self, alarms: Sequence[Alarm]) -> None:
+        """What nodes do that no honest one does becomes a fault; one that cannot be stored is in the log."""
+        if not alarms:
+            return
+        log.error("nodes to look at", alarms=[f"{one.node}: {one.reason} {one.count}" for one in alarms])
+        try:
+            with self._house.database.work() as session:
+                opened = open_faults(session, self._house.now(), findings_of_alarms(session, alarms))
+        except (OperationalError, InterfaceError, OSError) as failure:
+            log.error("cannot store alarms", failure=repr(failure))
+            return
+        if opened:
+            self._house.hub.announce("faults")
 
     def _isolate(self, received: Sequence[Received], failure: Exception) -> None:
         if len(received) == 1:

@@ -4,10 +4,14 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from firmware_bridge.bridge.decode import Malformed, Why
-from firmware_bridge.bridge.inbox import Complaints, Inbox
-from firmware_bridge.contract import topics
-from firmware_bridge.contract.messages import Heartbeat
+from firmware_bridge.bridge.inbox import Alarm, AlarmReason, Complaints, Inbox
+from firmware_bridge.contract import keys, topics
+from firmware_bridge.contract.envelope import encode
+from firmware_bridge.contract.messages import FIRST_HASH, Heartbeat, JournalBatch
 from firmware_bridge.contract.topics import Up
 
 NOW = datetime(2026, 3, 15, 5, 30, tzinfo=UTC)
@@ -115,3 +119,73 @@ def test_a_node_is_complained_about_once_a_minute_and_each_node_for_itself() -> 
             for at, node in ((0, "n1"), (1, "n1"), (2, "n2"), (59, "n1"), (60, "n1"), (61, "n1"))]
     assert said == [True, False, True, False, True, False]
     assert complaints.counts[Why.FIELDS] == 6
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def test_a_flooding_node_loses_its_own_messages_and_nobody_elses() -> None:
+    fair = Inbox("demo", lambda _node: None, lambda: NOW, waiting=1000, share=20)
+    for at in range(5000):
+        beat(fair, "flood")
+        if at % 500 == 0:
+            beat(fair, f"n{at // 500}")
+    batch = fair.drain(wait_s=0)
+    assert [one.node for one in batch.received].count("flood") == 20
+    assert {one.node for one in batch.received} == {"flood", *(f"n{at}" for at in range(10))}
+    assert batch.alarms == (Alarm("flood", AlarmReason.FLOODING, 4980),)
+    assert (batch.dropped, fair.lost) == (0, 4980)
+
+
+def test_a_node_that_calmed_down_is_heard_again() -> None:
+    clock = Clock()
+    fair = Inbox("demo", lambda _node: None, clock, share=5)
+    for _ in range(50):
+        beat(fair)
+    clock.now += timedelta(seconds=10)
+    beat(fair)
+    assert len(fair.drain(wait_s=0).received) == 6
+
+
+def test_a_flood_is_told_once_a_minute_with_all_that_was_dropped() -> None:
+    clock = Clock()
+    fair = Inbox("demo", lambda _node: None, clock, share=1)
+    told: list[Alarm] = []
+    for at in range(0, 130, 10):
+        clock.now = NOW + timedelta(seconds=at)
+        for _ in range(3):
+            beat(fair)
+        told += fair.drain(wait_s=0).alarms
+    assert [one.count for one in told] == [2, 12, 12]
+
+
+def test_messages_that_together_are_too_large_are_dropped_and_counted() -> None:
+    full = Inbox("demo", lambda _node: None, lambda: NOW, waiting_bytes=3 * len(GOOD))
+    for at in range(5):
+        beat(full, f"n{at}")
+    assert full.drain(wait_s=0).dropped == 2
+    beat(full)
+    assert len(full.drain(wait_s=0).received) == 1
+
+
+def test_a_forged_journal_is_an_alarm() -> None:
+    signed = Inbox("demo", lambda _node: keys.public_to_base64(keys.new_key()), lambda: NOW)
+    batch = JournalBatch(node="n1", journal="j", first_seq=1, previous=FIRST_HASH, entries=())
+    for _ in range(3):
+        signed.put(topics.of_node("demo", "n1", Up.JOURNAL), encode(batch.sign(keys.new_key())))
+    assert signed.drain(wait_s=0).alarms == (Alarm("n1", AlarmReason.FORGED_JOURNAL, 3),)
+
+
+@given(st.lists(st.tuples(st.text(max_size=300), st.binary(max_size=300), st.booleans()), max_size=20))
+def test_nothing_that_comes_in_stops_the_inbox(messages: list[tuple[str, bytes, bool]]) -> None:
+    strange = inbox()
+    for topic, payload, retained in messages:
+        strange.put(topic, payload, retained)
+    batch = strange.drain(wait_s=0, idle_s=0)
+    assert len(batch.received) + len(batch.malformed) == len(messages)
+    assert sum(strange.complaints.counts.values()) == len(batch.malformed)

@@ -21,7 +21,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from firmware_bridge.bridge.broker import BrokerUser, EmbeddedNats, Endpoint, PortTaken, TlsFiles, new_secret, server_user
+from firmware_bridge.bridge.broker import (
+    BrokerUser,
+    EmbeddedNats,
+    Endpoint,
+    PortTaken,
+    TlsFiles,
+    new_secret,
+    server_user,
+)
 from firmware_bridge.bridge.broker.child import accepts
 from firmware_bridge.bridge.broker.nats_config import NatsFiles, render
 from firmware_bridge.bridge.broker.nats_limits import Keeper

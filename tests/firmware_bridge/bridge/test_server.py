@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from firmware_bridge.bridge.broker import EmbeddedNats, MemoryBroker, server_user
 from firmware_bridge.bridge.decode import Journal, Why
+from firmware_bridge.bridge.links import connect
 from firmware_bridge.bridge.outbox import Due, Wanted, What
-from firmware_bridge.bridge.server import Bridge, BrokerState, connect
+from firmware_bridge.bridge.server import Bridge, BrokerState
 from firmware_bridge.contract import envelope as dsse
 from firmware_bridge.contract import keys, topics
 from firmware_bridge.contract.documents import Command, CommandKind, Receipt, RollCall, TimeAnswer

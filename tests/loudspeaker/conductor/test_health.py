@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from loudspeaker.conductor.health import broker_back, broker_lost, sweep_nodes
+from loudspeaker.conductor.health import broker_back, broker_lost, some_brokers_away, sweep_nodes
 from loudspeaker.database import Database
 from loudspeaker.faults.models import Fault, FaultKind, FaultState
 from loudspeaker.nodes.models import Node, NodeState
@@ -64,3 +64,15 @@ def test_a_dead_broker_is_one_fault_that_closes_by_itself(database: Database, no
     with database.read() as session:
         fault = session.exec(select(Fault)).one()
         assert (fault.kind, fault.state) == (FaultKind.BROKER, FaultState.CLOSED)
+
+
+def test_one_of_several_brokers_away_is_one_warning_and_no_silent_nodes(database: Database, node: Node) -> None:
+    with database.work() as session:
+        for _ in range(3):
+            some_brokers_away(session, START, ("10.0.0.2:1883",))
+        assert sweep_nodes(session, START + timedelta(seconds=80), SILENCE, START) == []
+        (warning,) = session.exec(select(Fault)).all()
+        assert (warning.kind, warning.data["detail"]) == (FaultKind.SPARE_BROKER, "10.0.0.2:1883")
+        assert some_brokers_away(session, START, ())
+        assert not some_brokers_away(session, START, ())
+        assert warning.state == FaultState.CLOSED
