@@ -60,6 +60,7 @@ class OwnKeyOut(KeyOut):
     """One's own key, with the sealed half, or what finds the passkey again."""
 
     sealed: dict[str, Any] | None
+    origin: str | None
     credential_id: str | None
 
 
@@ -129,7 +130,7 @@ def revoke(key_id: str, given: ReasonIn, actor: CurrentActor, session: Work, hou
 
 
 def _own(key: SigningKey) -> OwnKeyOut:
-    return OwnKeyOut(**_fields(key), sealed=key.sealed, credential_id=key.credential_id)
+    return OwnKeyOut(**_fields(key), sealed=key.sealed, origin=key.origin, credential_id=key.credential_id)
 
 
 def _fields(key: SigningKey) -> dict[str, Any]:
