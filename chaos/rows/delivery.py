@@ -1,7 +1,10 @@
 """Bad links: recordings that are cut off again and again, and connections that die without a word."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from chaos.delivery import LIMIT, Journey, by_broker, by_https
 from chaos.frame import Outcome, Row, Scale
+from chaos.half_open import LIMIT_S, seen_by_node, seen_by_server
 from chaos.proxy import Line
 
 MEGABYTE = 1_000_000
@@ -26,7 +29,19 @@ def cut_downloads(scale: Scale) -> Outcome:
     return Outcome(len(journeys), sum(not one.good for one in journeys), f"{figures}; limit {LIMIT}×")
 
 
+def half_open(scale: Scale) -> Outcome:
+    """Nodes that fall silent at any moment of their beat, on a virtual clock; and real connections in a black hole."""
+    nodes, links = scale.pick(1000, 100_000), scale.pick(1, 20)
+    seen = [one for start in range(0, nodes, 1000) for one in seen_by_server(1000, scale.seed + start)]
+    with ThreadPoolExecutor(links) as poles:
+        given_up = list(poles.map(lambda _: seen_by_node(), range(links)))
+    bad = sum(one > LIMIT_S for one in (*seen, *given_up))
+    note = f"by the server at most {max(seen):.0f} s, by the pole {max(given_up):.0f} s"
+    return Outcome(len(seen) + links, bad, note)
+
+
 ROWS = (
     Row("faults", "Download cut 30 times, slow or black-hole link",
         f"resumes: at most {LIMIT}× bytes, 0 corrupt plays", cut_downloads),
+    Row("faults", "Half-open TCP, node dead", f"seen within {LIMIT_S:.0f} s, always", half_open),
 )
