@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from firmware_bridge.bridge.decode import Journal, Received
 from firmware_bridge.contract.messages import EntryKind, Hello
+from loudspeaker.audit.service import record
 from loudspeaker.conductor.clones import CLONE, is_clone
 from loudspeaker.conductor.refusals import CHAIN, findings_of, findings_of_breaks
 from loudspeaker.conductor.states import CHANGING, COLUMNS, State, add_to_history, joined
@@ -19,6 +20,7 @@ from loudspeaker.faults.models import FaultKind
 from loudspeaker.faults.system import Finding, close_faults, open_faults
 from loudspeaker.nodes.models import HeldRecording, Node, NodeHistory, NodeState
 from loudspeaker.orders.models import CommandAnswer
+from loudspeaker.playbacks.closing import close_lost
 from loudspeaker.playbacks.journal import Said, store
 from loudspeaker.playbacks.models import JournalMark
 from loudspeaker.playbacks.writing import write_outcomes
@@ -48,10 +50,18 @@ def ingest(session: Session, now: datetime, received: Sequence[Received]) -> Ing
         done.receipts = [(node, journal, seq) for (node, journal), seq in stored.marks.items()]
         if write_outcomes(session, now, stored.fresh):
             done.news.add("playbacks")
+        for lost in stored.lost:
+            if close_lost(session, now, lost.node_id, lost.until):
+                done.news.add("playbacks")
         _keep_held(session, stored.settled)
         _keep_answers(session, stored.settled)
         findings += findings_of(stored.fresh, places) + findings_of_breaks(stored.breaks, places)
-    if open_faults(session, now, findings):
+    opened = open_faults(session, now, findings)
+    for one in opened:
+        if one.kind == FaultKind.SECURITY:
+            record(session, now, None, "fault.security", f"node:{one.node_id}", one.place_id, fault=one.id,
+                   reason=one.data["reason"])
+    if opened:
         done.news.add("faults")
     return done
 

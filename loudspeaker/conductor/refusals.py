@@ -26,8 +26,10 @@ def findings_of(said: Iterable[Said], places: Mapping[str, str]) -> list[Finding
         told = _told(one.entry)
         if told is not None:
             kind, reason = told
+            held_back = one.entry.data.get("suppressed")
             found.append(Finding(kind, places[one.node_id], one.node_id, reason,
-                                 f"{one.entry.kind}: {one.entry.data.get('detail', '')}"))
+                                 f"{one.entry.kind}: {one.entry.data.get('detail', '')}",
+                                 1 + (held_back if isinstance(held_back, int) and held_back > 0 else 0)))
     return found
 
 

@@ -19,6 +19,8 @@ class Finding:
     node_id: str | None = None
     reason: str = ""
     detail: str = ""
+    times: int = 1
+    """How often it was seen."""
 
     @property
     def key(self) -> tuple[str, str | None, str]:
@@ -48,7 +50,7 @@ def open_faults(session: Session, now: datetime, findings: Iterable[Finding], co
                           opened_at=now)
             opened.append(fault)
         fault.data = {"reason": newest.reason, "detail": _printable(newest.detail) or fault.data.get("detail", ""),
-                      "count": int(fault.data.get("count", 0)) + len(same), "last_at": now.isoformat()}
+                      "count": int(fault.data.get("count", 0)) + sum(one.times for one in same), "last_at": now.isoformat()}
         session.add(fault)
     session.flush()
     return opened

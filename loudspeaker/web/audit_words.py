@@ -31,6 +31,8 @@ _VERBS = {
     "close": marked("closed"), "photo": marked("photo added"), "retired": marked("taken down"),
     "reissued": marked("new file made"), "set_up": marked("set up"), "root": marked("trust root renewed"),
     "owners_needed": marked("number of approvers changed"), "second_hearing": marked("heard as second listener"),
+    "approvers": marked("list of approvers signed"), "propose": marked("proposed"),
+    "security": marked("refused something"),
     "close_for_retired": marked("closed, node taken down"),
 }
 

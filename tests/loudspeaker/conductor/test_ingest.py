@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from firmware_bridge.bridge.decode import Received
 from firmware_bridge.contract.messages import Held, Presence
+from loudspeaker.audit.models import AuditEntry
 from loudspeaker.conductor.ingest import Ingested, ingest
 from loudspeaker.database import Database
 from loudspeaker.faults.models import Fault, FaultKind, FaultState
@@ -112,6 +113,36 @@ def test_a_journal_shorter_than_what_was_stored_is_a_security_fault(database: Da
     assert "faults" in take(database, voice.says(voice.hello(), LATER)).news
 
 
+def test_a_restored_server_goes_on_where_the_nodes_journal_begins_and_knows_what_it_does_not_know(
+        database: Database, nodes: list[Node]) -> None:
+    voice = NodeVoice(nodes[0].id)
+    with database.work() as session:
+        place = session.get_one(Place, nodes[0].place_id)
+        for number in range(3):
+            a_broadcast(session, place, START + timedelta(hours=number), nodes[0], broadcast_id=f"b{number}")
+    for number in range(3):
+        voice.played(f"b{number}", START + timedelta(hours=number))
+    take(database, voice.says(voice.batch(1, 2), LATER))
+    assert take(database, voice.says(voice.batch(6, 6, oldest=5), LATER)).receipts == [(voice.node, "j1", 2)]
+    assert take(database, voice.says(voice.batch(5, 5, oldest=5), LATER)).receipts == [(voice.node, "j1", 6)]
+    with database.read() as session:
+        states = [(playback(session, nodes[0], f"b{number}").state, playback(session, nodes[0], f"b{number}").reason)
+                  for number in range(3)]
+    assert states == [("played", None), ("unknown", "journal_lost"), ("played", None)]
+    assert take(database, voice.says(voice.batch(3, 4), LATER)).receipts == [(voice.node, "j1", 6)]
+
+
+def test_a_node_cannot_say_that_what_is_stored_was_lost(database: Database, nodes: list[Node]) -> None:
+    voice, liar = NodeVoice(nodes[0].id), NodeVoice(nodes[0].id)
+    for number in range(6):
+        voice.write("clock", START + timedelta(seconds=number))
+        liar.write("clock", START + timedelta(minutes=number))
+    take(database, voice.says(voice.batch(1, 4), LATER))
+    done = take(database, liar.says(liar.batch(3, 6, oldest=3), LATER))
+    assert done.receipts == [(voice.node, "j1", 4)]
+    assert "faults" in done.news
+
+
 def test_a_node_is_online_when_it_speaks_and_a_stale_will_is_ignored(database: Database, nodes: list[Node]) -> None:
     voice = NodeVoice(nodes[0].id, connection=2)
     take(database, voice.says(voice.hello(Held(order=(1, 5), stop=3)), LATER))
@@ -164,11 +195,13 @@ def test_a_refused_forgery_alarms_once_and_a_late_order_does_not(database: Datab
     voice = NodeVoice(nodes[0].id)
     voice.write("order_refused", START, reason="older_version")
     voice.write("order_refused", START, reason="bad_signature", detail="order 9")
-    voice.write("order_refused", START, reason="bad_signature")
+    voice.write("order_refused", START, reason="bad_signature", suppressed=40)
     take(database, voice.says(voice.batch(), LATER))
     with database.read() as session:
         fault = session.exec(select(Fault)).one()
-        assert (fault.data["reason"], fault.data["count"]) == ("bad_signature", 2)
+        assert (fault.data["reason"], fault.data["count"]) == ("bad_signature", 42)
+        acts = session.exec(select(AuditEntry.act).where(AuditEntry.subject == f"node:{nodes[0].id}")).all()
+        assert acts.count("fault.security") == 1
 
 
 def test_what_a_node_says_is_broken_becomes_a_fault(database: Database, nodes: list[Node]) -> None:
