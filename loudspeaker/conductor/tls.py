@@ -100,11 +100,12 @@ def given(certificate: Path, key: Path, authority: Path | None) -> Tls:
 def own(keys: Path, folder: Path, names: Iterable[str], now: datetime) -> Tls:
     """Our own authority (`keys`/ca.*) and a certificate below `folder` for `names`, made where missing.
 
-    Raises BadCertificate where the authority may not vouch for one of the names.
+    Raises BadCertificate where the authority may not vouch for the first name; what it may not of the others is left
+    out, such as a container's passing name.
     """
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    wanted = tuple(dict.fromkeys((*(name.lower() for name in names if name), *ALWAYS)))
+    wanted = _wanted(names)
     made = Tls(folder / "server.crt", folder / "server.key", keys / "ca.crt")
     if not (keys / "ca.key").exists():
         _make_authority(keys, wanted, now)
@@ -114,14 +115,15 @@ def own(keys: Path, folder: Path, names: Iterable[str], now: datetime) -> Tls:
 
 def renew(tls: Tls, names: Iterable[str], now: datetime) -> bool:
     """Make the server's certificate anew when it is missing, soon over, or for other names. Raises BadCertificate."""
-    wanted = tuple(dict.fromkeys((*(name.lower() for name in names if name), *ALWAYS)))
-    if not tls.own or tls.authority is None or _holds(tls, wanted, now):
+    if not tls.own or tls.authority is None:
         return False
     authority = x509.load_pem_x509_certificate(tls.authority.read_bytes())
+    wanted = _permitted(authority, _wanted(names), tls.authority)
+    if _holds(tls, wanted, now):
+        return False
     signer = load_pem_private_key(tls.authority.with_suffix(".key").read_bytes(), None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey):
         raise BadCertificate(f"{tls.authority.with_suffix('.key')} is no key of ours")
-    _must_permit(authority, wanted, tls.authority)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         x509.CertificateBuilder().subject_name(_name(wanted[0])).issuer_name(authority.subject)
@@ -172,18 +174,28 @@ def _make_authority(keys: Path, names: tuple[str, ...], now: datetime) -> None:
     _write(keys / "ca.key", _private(key), 0o600)
 
 
-def _must_permit(authority: x509.Certificate, names: tuple[str, ...], file: Path) -> None:
+def _wanted(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*(name.lower() for name in names if name), *ALWAYS)))
+
+
+def _permitted(authority: x509.Certificate, names: tuple[str, ...], file: Path) -> tuple[str, ...]:
+    """Those of `names` that the authority may vouch for. Raises BadCertificate when the first is not among them."""
     allowed = authority.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
     domains = [one.value for one in allowed if isinstance(one, x509.DNSName)]
-    networks = [one.value for one in allowed if isinstance(one, x509.IPAddress)]
-    for name in names:
+    networks = [one.value for one in allowed
+                if isinstance(one.value, ipaddress.IPv4Network | ipaddress.IPv6Network)]
+
+    def fits(name: str) -> bool:
         address = _address(name)
-        fits = (any(name == one or name.endswith(f".{one}") for one in domains) if address is None else
-                any(address in one for one in networks))
-        if not fits:
-            raise BadCertificate(
-                f"the authority in {file} may not vouch for {name}: set the former LOUDSPEAKER_PUBLIC_URL, "
-                f"or move {file} and its key away for a new authority, and enrol every pole again")
+        if address is None:
+            return any(name == one or name.endswith(f".{one}") for one in domains)
+        return any(address in one for one in networks)
+
+    if not fits(names[0]):
+        raise BadCertificate(
+            f"the authority in {file} may not vouch for {names[0]}: set the former LOUDSPEAKER_PUBLIC_URL, "
+            f"or move {file} and its key away for a new authority, and enrol every pole again")
+    return tuple(filter(fits, names))
 
 
 def _general(name: str) -> x509.GeneralName:

@@ -21,8 +21,8 @@ PAGES = {
     "quantri": [
         "/today", "/stop", "/bulletins", "/bulletins/{approved}", "/programmes", "/programmes/week",
         "/programmes/{programme}", "/nodes", "/nodes?state=offline", "/nodes/new", "/nodes/{node}",
-        "/nodes/{node}/edit", "/nodes/{node}/file", "/nodes/{node}/retire", "/log", "/log?state=missed", "/log/days",
-        "/log/{node}/{broadcast}",
+        "/nodes/{node}/edit", "/nodes/{node}/controller", "/nodes/{node}/retire", "/nodes/cards", "/nodes/import",
+        "/log", "/log?state=missed", "/log/days", "/log/{node}/{broadcast}",
         "/faults", "/faults/{open_fault}", "/faults/{taken_fault}", "/faults/{closed_fault}", "/faults/{own_fault}",
         "/places", "/places/new", "/places/{village}", "/zones/new", "/zones/{zone}", "/people/new", "/people/{person}",
         "/policy", "/policy/{commune}", "/policy/{village}", "/audit", "/account", "/nowhere",
