@@ -161,6 +161,8 @@ class JournalBatch(Document):
     previous: Sha256
     """Hash of the entry before `first_seq`, FIRST_HASH for the first."""
     entries: tuple[str, ...]
+    oldest: Seq | None = None
+    """The first entry that the node still has: who lacks an earlier one waits for it in vain."""
 
 
 def chain(previous: str, entry: str) -> str:

@@ -148,8 +148,9 @@ class Journal:
         if not taken:
             return None
         first, previous, _ = taken[0]
+        (oldest,) = self._db.execute("SELECT min(seq) FROM journal").fetchone()
         document = JournalBatch(node=node, journal=self.id, first_seq=first, previous=previous.decode(),
-                                entries=tuple(text.decode() for _, _, text in taken))
+                                entries=tuple(text.decode() for _, _, text in taken), oldest=oldest)
         return encode(document.sign(key))
 
     def prune(self, through: int, before: datetime, most: int) -> None:

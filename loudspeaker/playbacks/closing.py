@@ -15,6 +15,7 @@ SETTLED = timedelta(seconds=180)
 """How long after a broadcast's window its node has certainly journalled it: 120 s of grace, a heartbeat, and slack."""
 NOT_HELD = "not_held"
 RETIRED = "retired"
+JOURNAL_LOST = "journal_lost"
 
 
 def close_not_held(session: Session, now: datetime) -> tuple[int, int]:
@@ -37,6 +38,18 @@ def close_not_held(session: Session, now: datetime) -> tuple[int, int]:
             update(Playback).where(*silent, col(Playback.withdrawn_at).is_(None))
             .values(state=PlaybackState.MISSED, reason=NOT_HELD, updated_at=now)).rowcount
     return closed, vanished
+
+
+def close_lost(session: Session, now: datetime, node_id: str, until: datetime) -> int:
+    """Close as `unknown` what was over before `until` on a node that has told of it, but to no server that is left."""
+    over = col(Playback.broadcast_id).in_(select(col(Broadcast.id)).where(
+        col(Broadcast.latest_start) < until - SETTLED, col(Broadcast.planned_end) < until - SETTLED))
+    closed: int = session.connection().execute(
+        update(Playback).where(
+            col(Playback.node_id) == node_id, over,
+            col(Playback.state).in_((PlaybackState.AWAITING, PlaybackState.PLAYING)))
+        .values(state=PlaybackState.UNKNOWN, reason=JOURNAL_LOST, updated_at=now)).rowcount
+    return closed
 
 
 def close_for_retired(session: Session, actor: Actor, now: datetime, node_id: str) -> int:

@@ -35,6 +35,17 @@ class Said:
     entry: Entry
 
 
+@dataclass(frozen=True)
+class Lost:
+    """Entries that the server never had and the node no longer has: from `first` to `last`, all before `until`."""
+
+    node_id: str
+    journal_id: str
+    first: int
+    last: int
+    until: datetime
+
+
 @dataclass
 class Stored:
     """What came of a batch. `fresh` was not stored before; `settled` joined the gapless chain, in its order."""
@@ -44,6 +55,7 @@ class Stored:
     marks: dict[Key, int] = field(default_factory=dict)
     """Highest gapless seq of every journal that spoke: its receipt."""
     breaks: list[ChainBreak] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
 
 
 @dataclass
@@ -71,6 +83,18 @@ class _Chain:
                 return self.seq
         return next((line.entry.seq for line in batch.lines
                      if line.entry.seq in self.waiting and self.waiting[line.entry.seq].hash != line.hash), None)
+
+    def skip_lost(self, batch: Journal) -> Lost | None:
+        """Go on at the oldest entry that the node still has, when it begins `batch` and what is before is gone."""
+        if batch.oldest != batch.first_seq or batch.first_seq <= self.seq + 1 or not batch.lines:
+            return None
+        before = self.waiting.get(batch.first_seq - 1)
+        if before is not None and before.hash != batch.previous:
+            return None
+        lost = Lost(self.node, self.journal, self.seq + 1, batch.first_seq - 1, batch.lines[0].entry.at)
+        self.waiting = {seq: line for seq, line in self.waiting.items() if seq >= batch.first_seq}
+        self.seq, self.hash, self.moved = batch.first_seq - 1, batch.previous, True
+        return lost
 
     def add(self, batch: Journal) -> None:
         """Hold what is new of `batch`."""
@@ -105,6 +129,8 @@ def store(session: Session, now: datetime, batches: Sequence[tuple[str, Journal]
     ends = _stored_ends(session, batches, chains)
     for node, batch in batches:
         held = chains[node, batch.journal]
+        lost = held.skip_lost(batch)
+        result.lost += [lost] if lost else []
         wrong = held.contradiction(batch, ends.get((node, batch.journal, batch.last_seq)))
         if wrong is None:
             held.add(batch)

@@ -1,7 +1,7 @@
 """States of playbacks and reasons of nodes, in words: the one place where their codes become sentences."""
 
 from loudspeaker.errors import marked
-from loudspeaker.playbacks.closing import NOT_HELD, RETIRED
+from loudspeaker.playbacks.closing import JOURNAL_LOST, NOT_HELD, RETIRED
 from loudspeaker.playbacks.models import PlaybackState
 
 STATES: dict[str, str] = {
@@ -17,6 +17,7 @@ CLASSES: dict[int, str] = {0: marked("ordinary"), 1: marked("priority"), 2: mark
 REASONS: dict[str, str] = {
     NOT_HELD: marked("The loudspeaker never had it."),
     RETIRED: marked("The loudspeaker was taken down."),
+    JOURNAL_LOST: marked("The loudspeaker's journal of that time is lost."),
     "power": marked("The loudspeaker was off the whole time."),
     "clock": marked("The loudspeaker did not know the time."),
     "stopped": marked("A stop was in force."),

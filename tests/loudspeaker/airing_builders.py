@@ -119,12 +119,13 @@ class NodeVoice:
                    heard_ms=length, start_error_ms=3.5, peak_dbfs=-3.1, rms_dbfs=-18.0,
                    segments=[{"item": "1", "at": write_instant(start), "from_ms": 0, "to_ms": length}])
 
-    def batch(self, first: int = 1, last: int | None = None) -> Journal:
+    def batch(self, first: int = 1, last: int | None = None, oldest: int | None = None) -> Journal:
         """Entries `first` to `last` (all), as a signed batch decodes."""
         last = last or len(self.texts)
         lines = tuple(JournalLine(Entry.from_bytes(self.texts[at].encode()), self.texts[at], self.hashes[at])
                       for at in range(first - 1, last))
-        return Journal(self.journal, first, self.hashes[first - 2] if first > 1 else FIRST_HASH, lines)
+        before = self.hashes[first - 2] if first > 1 else FIRST_HASH
+        return Journal(self.journal, first, before, lines, oldest)
 
     def says(self, message: Message, at: datetime) -> Received:
         """A message as it comes in."""
