@@ -24,7 +24,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def independent(folder: Path) -> dict[str, object]:
-    done = subprocess.run([find_node().program, str(INDEPENDENT), str(folder)], capture_output=True, text=True, check=True)
+    command = [find_node().program, str(INDEPENDENT), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     told: dict[str, object] = json.loads(done.stdout)
     return told
 
