@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from loudspeaker.audit.models import AuditEntry
 from loudspeaker.conductor.enrolling import end_former_credentials
 from loudspeaker.database import Database
 from loudspeaker.nodes.models import EnrolmentToken, NextCredentials, Node
+from loudspeaker.places.models import Place
 from loudspeaker.users.models import Role
 from tests.loudspeaker.builders import SetClock, a_client, a_commune, a_user, house_of
 from tests.loudspeaker.nodes.controllers import Network, PowerCut, enrolled
@@ -187,7 +189,7 @@ def test_an_answer_that_was_lost_is_asked_for_again_by_the_same_key(
 def test_a_power_cut_before_the_draft_is_gone_leaves_only_that_to_do(scene: Scene) -> None:
     _, token = scene.add()
     config = scene.enrol(token)
-    kept = enrol.Draft(token=enrol.sha256(Token.from_text(token).secret + Token.from_text(token).root).hexdigest(),
+    kept = enrol.Draft(token=sha256(Token.from_text(token).secret + Token.from_text(token).root).hexdigest(),
                        private_key=config.private_key)
     (scene.folder / "node.json.enrolling").write_bytes(kept.to_bytes())
     network = Network(scene.app)
@@ -199,7 +201,7 @@ def test_a_power_cut_before_the_draft_is_gone_leaves_only_that_to_do(scene: Scen
 def test_the_same_key_may_not_come_again_after_a_day(scene: Scene) -> None:
     _, token = scene.add()
     config = scene.enrol(token)
-    draft = enrol.Draft(token=enrol.sha256(Token.from_text(token).secret + Token.from_text(token).root).hexdigest(),
+    draft = enrol.Draft(token=sha256(Token.from_text(token).secret + Token.from_text(token).root).hexdigest(),
                         private_key=config.private_key)
     (scene.folder / "other.json.enrolling").write_bytes(draft.to_bytes())
     scene.clock.forward(timedelta(hours=24))
@@ -276,7 +278,7 @@ def test_guessing_is_slowed_down_by_address_and_a_right_one_forgives(scene: Scen
 def test_other_roles_make_no_token_and_touch_no_credentials(scene: Scene, database: Database, role: Role) -> None:
     node, _ = scene.add()
     with database.work() as session:
-        user = a_user(session, role, session.get_one(Node, node) and a_commune(session))
+        user = a_user(session, role, session.get_one(Place, scene.place))
     other = a_client(scene.app, user)
     for path in ("enrolment", "credentials/replace", "credentials/revoke"):
         assert other.post(f"/api/v1/nodes/{node}/{path}", json={}).status_code == 403
