@@ -49,7 +49,7 @@ class Silence:
 def silence_of(standings: Iterable[Standing]) -> Silence:
     """Tell the silence of places from that of nodes.
 
-    While nobody of a place is lively but some are not offline yet, its nodes are left for the next look.
+    While nobody of a place is lively but some are not offline yet, its nodes and all within it wait for the next look.
     """
     listed = tuple(standings)
     by_place: dict[str, list[Standing]] = {}
@@ -58,10 +58,9 @@ def silence_of(standings: Iterable[Standing]) -> Silence:
             by_place.setdefault(place, []).append(one)
     wholes = {place: nodes for place, nodes in by_place.items() if len(nodes) >= FEWEST}
     silent = {place for place, nodes in wholes.items() if not any(one.lively for one in nodes)}
-    down = {place for place in silent if not any(one.online for one in wholes[place])}
-    widest = {next(place for place in one.path if place in down) for one in listed if down & set(one.path)}
+    widest = {next(place for place in one.path if place in silent) for one in listed if silent & set(one.path)}
     return Silence(
-        {place: len(by_place[place]) for place in widest},
+        {place: len(wholes[place]) for place in widest if not any(one.online for one in wholes[place])},
         tuple(one for one in listed if not one.online and not silent & set(one.path)),
         frozenset(place for place, nodes in by_place.items()
                   if sum(one.online for one in nodes) * HALF > len(nodes)))

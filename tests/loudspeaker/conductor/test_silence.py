@@ -40,6 +40,12 @@ def test_while_a_place_falls_silent_its_first_poles_wait() -> None:
     assert (found.places, found.single) == ({}, ())
 
 
+def test_a_village_waits_while_its_commune_falls_silent() -> None:
+    village = [standing(f"a{number}", "xa", "a", online=False) for number in range(4)]
+    assert of(*village, standing("b", "xa", "b", lively=False)).places == {}
+    assert of(*village, standing("b", "xa", "b")).places == {"a": 4}
+
+
 def test_too_few_poles_are_no_whole() -> None:
     found = of(*(standing(str(number), "xa", online=False) for number in range(FEWEST - 1)))
     assert (found.places, len(found.single)) == ({}, FEWEST - 1)
