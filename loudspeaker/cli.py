@@ -25,6 +25,7 @@ from loudspeaker.nodes.enrolment import HOURS
 from loudspeaker.nodes.models import Node, NodeState
 from loudspeaker.places.models import Place
 from loudspeaker.settings import Settings
+from loudspeaker.software_command import app as software_app
 from loudspeaker.trust_command import app as trust_app
 from loudspeaker.users import service
 from loudspeaker.users.models import Role
@@ -38,6 +39,7 @@ app.add_typer(node_app, name="node")
 app.add_typer(approve_app, name="approve")
 app.add_typer(trust_app, name="trust")
 app.add_typer(log_app, name="log")
+app.add_typer(software_app, name="software")
 app.command()(demo)
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]

@@ -19,6 +19,7 @@ from loudspeaker.conductor.keys import is_next_key
 from loudspeaker.conductor.publish import Publisher
 from loudspeaker.conductor.rights import keep_fresh
 from loudspeaker.conductor.silence import judge_silence
+from loudspeaker.conductor.software import roll_out
 from loudspeaker.conductor.transparency import seal
 from loudspeaker.conductor.trust_state import trust_versions, watch_trust
 from loudspeaker.errors import UnavailableError
@@ -70,6 +71,7 @@ def start(house: House, clock: AlarmClock | None = None) -> Jobs:
     jobs.clock.every(TIDY_S, "recordings", _kept_alive(house.processing.sweep))
     jobs.clock.every(EXPAND_S, "expand", publisher.outdated)
     jobs.clock.every(TRUST_S, "trust", _kept_alive(rounds.trust))
+    jobs.clock.every(TIDY_S, "software", _kept_alive(lambda: roll_out(house)))
     jobs.clock.every(CERTIFICATE_S, "certificate", _kept_alive(lambda: certificates.renew(house)))
     _at_midnight(jobs)
     house.nudge = publisher.outdated
