@@ -4,59 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from chaos.robbery import AFTER, BEFORE, NEWS, by_new_server, recovers, robbed
 from chaos.thief import HUGE, Thief
-from firmware_bridge.contract.documents import Document, StandingStop, TimeAnswer
+from firmware_bridge.contract.documents import StandingStop
 from firmware_bridge.contract.envelope import encode
-from firmware_bridge.contract.messages import TimeRequest
 from firmware_bridge.contract.topics import Down
-from tests.firmware_bridge.builders import (
-    NODE,
-    NOON,
-    SITE,
-    Commune,
-    approved,
-    broadcast,
-    by_server,
-    key,
-    order,
-    receipt,
-    sha,
-)
+from tests.firmware_bridge.builders import NOON, approved, broadcast, by_server, key, order, receipt
 from tests.firmware_bridge.node.pole import Pole
-
-NEWS = sha("news")
-BEFORE = Commune()
-AFTER = BEFORE.then(server="new-server", key_epoch=1)
-
-
-def robbed(ntp: bool) -> Pole:
-    """A pole that holds NEWS, to which a thief with the server key has done everything."""
-    pole = Pole(BEFORE, nap_s=600)
-    pole.ready()
-    pole.store(NEWS, approved(NEWS))
-    if not ntp:
-        pole.clock_error_s = None
-        pole.connect()
-        pole.run_for(1)
-    Thief(key("server"), NEWS).rob(pole)
-    pole.run_for(20)
-    return pole
-
-
-def by_new_server(document: Document) -> bytes:
-    return encode(document.sign(key("new-server")))
-
-
-def serve(pole: Pole) -> None:
-    """What the new server does with whoever says hello: the time, the trust once more, its first order."""
-    pole.run_for(1)
-    asked = TimeRequest.from_bytes(pole.said("time-request")[-1])
-    answer = TimeAnswer(site=SITE, node=NODE, nonce=asked.nonce, received=pole.now, sent=pole.now)
-    pole.receive(by_new_server(answer), Down.TIME)
-    pole.receive(AFTER.bundle(), Down.TRUST)
-    pole.store(NEWS, approved(NEWS))
-    tomorrow = broadcast("tomorrow", NOON + timedelta(days=1), NEWS)
-    pole.receive(by_new_server(order(tomorrow, issued=pole.now - timedelta(seconds=1))))
 
 
 @pytest.mark.parametrize("ntp", [True, False])
@@ -73,16 +27,7 @@ def test_the_thief_has_the_pole_in_its_hand(ntp: bool) -> None:
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("ntp", [True, False])
 def test_a_new_root_brings_it_back_without_a_visit(ntp: bool, killed: bool) -> None:
-    pole = robbed(ntp)
-    pole.receive(AFTER.bundle(), Down.TRUST)
-    if killed:
-        pole.kill()
-        pole.connect()
-    serve(pole)
-    pole.run_until(NOON + timedelta(days=1, minutes=5))
-    assert [one.recording for one in pole.heard] == [NEWS]
-    assert abs((pole.heard[0].at - (NOON + timedelta(days=1))).total_seconds()) < 1
-    assert not pole.state.stop.active
+    assert recovers(ntp, killed, ahead=timedelta(minutes=20))
 
 
 def test_it_says_its_whole_journal_again_for_receipts_of_the_thief_count_for_nothing() -> None:
