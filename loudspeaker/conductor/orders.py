@@ -18,6 +18,7 @@ from loudspeaker.broadcasts.airings import spoken
 from loudspeaker.broadcasts.models import Broadcast, Origin
 from loudspeaker.bulletins.models import Bulletin, Recording, RecordingState
 from loudspeaker.database import one_writer, upsert
+from loudspeaker.nodes.budgets import budgets_by_scope, delivery_for
 from loudspeaker.nodes.models import NodeState
 from loudspeaker.orders.content import Asked, Listed, listed, standing_stop
 from loudspeaker.orders.models import Order, Stop
@@ -78,6 +79,7 @@ class _Material:
         self.revoked = tuple(sorted(session.connection().execute(
             select(col(Revocation.sha256)).where(col(Revocation.until) > now)).scalars()))
         self.prepared = _prepared(session)
+        self.budgets = budgets_by_scope(session)
         rows = session.exec(
             select_rows(Broadcast).where(
                 col(Broadcast.cancelled_at).is_(None), col(Broadcast.planned_end) > now - KEEP_ENDED,
@@ -111,6 +113,7 @@ class _Material:
             volume=pole.volume, broadcasts=tuple(self.listed[one] for one in ordered),
             recordings=tuple(one for sha256, one in needed.items() if sha256 not in gone),
             prepared=tuple(one.sha256 for one in ready), revoked=self.revoked,
+            delivery=delivery_for(self.budgets, pole.scopes),
             stop=standing_stop(covering(self.stops, pole.scopes), last.stop))
 
 

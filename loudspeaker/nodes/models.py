@@ -127,3 +127,15 @@ class HeldRecording(SQLModel, table=True):
     node_id: str = Field(foreign_key="node.id", primary_key=True)
     sha256: str = Field(primary_key=True, index=True)
     stored_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class LinkBudget(SQLModel, table=True):
+    """What the links of a place (and everything below it) or of one node may be used for; the nearest one counts."""
+
+    __tablename__ = "link_budget"
+    scope: str = Field(primary_key=True)
+    """`place:<id>` or `node:<id>`."""
+    mb_a_day: int | None = None
+    """Megabytes of recordings on one day; None is no limit."""
+    hours: list[list[str]] = Field(default_factory=list, sa_type=JsonColumn)
+    """`[["22:00", "04:30"], …]`: when recordings may be fetched; empty is always."""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from firmware_bridge.contract.documents import (
     AirClass,
+    Delivery,
     NeededRecording,
     OrderBroadcast,
     OrderItem,
@@ -16,6 +17,8 @@ from firmware_bridge.contract.documents import (
 )
 from loudspeaker.broadcasts.models import Broadcast
 from loudspeaker.orders.models import Stop
+
+WITHOUT_LIMITS = Delivery()
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Asked:
     prepared: tuple[str, ...]
     stop: StandingStop
     revoked: tuple[str, ...]
+    delivery: Delivery = WITHOUT_LIMITS
 
     @property
     def fingerprint(self) -> str:
@@ -48,7 +52,7 @@ class Asked:
         covered = [self.node, self.place_path, self.groups, self.languages, self.zone, self.volume,
                    [one.fingerprint for one in self.broadcasts],
                    [one.sha256 for one in self.recordings], self.prepared, self.stop.generation, self.stop.active,
-                   self.revoked]
+                   self.revoked, *([self.delivery.model_dump()] if self.delivery != WITHOUT_LIMITS else [])]
         return hashlib.sha256(json.dumps(covered).encode()).hexdigest()
 
     def order(self, site: str, epoch: int, version: int, issued: datetime, expires: datetime) -> RunningOrder:
@@ -57,7 +61,8 @@ class Asked:
             site=site, node=self.node, epoch=epoch, version=version, issued=issued, expires=expires,
             place_path=self.place_path, groups=self.groups, languages=self.languages, zone=self.zone,
             volume=self.volume, broadcasts=tuple(one.broadcast for one in self.broadcasts),
-            recordings=self.recordings, prepared=self.prepared, standing_stop=self.stop, revoked=self.revoked)
+            recordings=self.recordings, prepared=self.prepared, standing_stop=self.stop, revoked=self.revoked,
+            delivery=self.delivery)
 
 
 def listed(broadcast: Broadcast) -> Listed:
