@@ -6,7 +6,7 @@ RUN_LOCK := locks/run.txt
 DEV_LOCK := locks/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo serve test check bench chaos image lock translations clean
+.PHONY: help setup setup-dev demo serve test check bench chaos image image-check lock translations clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,9 @@ chaos: setup-dev ## every fault and attack, counted (ARGS=--mutants plants bugs;
 
 image: ## the server as a container image, with docker, podman or buildah
 	@scripts/image
+
+image-check: setup-dev image ## the image's server as its own user, over a restart, airing to poles outside it
+	@$(BIN)/python -m chaos.image_check
 
 lock: setup-dev ## renew the hash-pinned locks
 	@scripts/lock

@@ -65,7 +65,7 @@ def _prepared(console: Console, record: Path | None, kill_server: bool, sound: b
         ports = Ports(free_port(HOST), free_port(HOST))
         settings = Settings(data=folder / "data", host=HOST, port=ports.server, broker_port=ports.broker)
         house = stack.enter_context(open_house(settings))
-        sample = make_sample(house, folder, ports.broker)
+        sample = make_sample(house, folder)
         morning = Morning(house, sample, folder, ports, record, sound, kill_server)
         stack.callback(morning.stop)
         yield morning

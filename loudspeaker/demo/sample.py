@@ -10,7 +10,6 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session
 
-from firmware_bridge.bridge.broker import EmbeddedNats
 from firmware_bridge.contract import envelope, keys, strictjson
 from firmware_bridge.contract.documents import Policy, RecordingStatement
 from loudspeaker.approvals import hearing
@@ -19,6 +18,7 @@ from loudspeaker.approvals import service as approvals
 from loudspeaker.bulletins.models import Recording, RecordingState
 from loudspeaker.bulletins.service import BulletinText, create_bulletin
 from loudspeaker.conductor import offline, poles, trust
+from loudspeaker.conductor.brokers import brokers_of
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.policies import sign_policy
 from loudspeaker.conductor.setup import FirstRun, set_up
@@ -56,7 +56,7 @@ class Sample:
     """Recording id by key of the script; the server speaks them once it runs."""
 
 
-def make_sample(house: House, folder: Path, broker_port: int) -> Sample:
+def make_sample(house: House, folder: Path) -> Sample:
     """Everything but the morning's programmes, in a house that processes nothing itself.
 
     `folder` takes the poles' configuration files.
@@ -64,7 +64,7 @@ def make_sample(house: House, folder: Path, broker_port: int) -> Sample:
     house.processing.close()
     with house.database.work() as session:
         authority = offline.install_new_keys(session, house)
-    house.broker = EmbeddedNats(house.settings.data / "broker", house.site, house.settings.broker_host, broker_port)
+    house.broker = brokers_of(house)
     password = f"loa-{secrets.token_hex(3)}-{secrets.token_hex(3)}"
     commune, people = _set_up(house, password)
     with house.database.work() as session:

@@ -100,7 +100,7 @@ def sample_commune(folder: Path, **environment: str) -> Iterator[tuple[Commune, 
     """The sample commune with its bulletins spoken and approved; the house is a second view of its database."""
     commune = prepared(folder, **environment)
     with open_house(commune.settings) as house:
-        sample = make_sample(house, folder, commune.settings.broker_port)
+        sample = make_sample(house, folder)
         try:
             commune.start()
             until("the sample bulletins are spoken", lambda: approve_all(house, sample), SPEAKING_S)

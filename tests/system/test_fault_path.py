@@ -43,7 +43,7 @@ def village(browser: Browser, built_assets: object, tmp_path_factory: pytest.Tem
         folder = tmp_path_factory.mktemp("faults")
         commune = prepared(folder, LOUDSPEAKER_OFFLINE_SECONDS="45")
         house = stack.enter_context(open_house(commune.settings))
-        sample = make_sample(house, folder, commune.settings.broker_port)
+        sample = make_sample(house, folder)
         stack.callback(commune.stop)
         commune.start()
         technician = stack.enter_context(at_a_browser(browser, commune.url))
