@@ -15,7 +15,7 @@ from firmware_bridge.bridge.broker.base import (
 from firmware_bridge.bridge.broker.dynsec import Admin
 from firmware_bridge.bridge.broker.memory import MemoryBroker
 from firmware_bridge.bridge.broker.mosquitto import Mosquitto
-from firmware_bridge.bridge.broker.mosquitto_child import EmbeddedMosquitto
+from firmware_bridge.bridge.broker.mosquitto_child import EmbeddedMosquitto, MosquittoProcess
 from firmware_bridge.bridge.broker.nats import EmbeddedNats
 from firmware_bridge.bridge.broker.nats_external import ExternalNats
 from firmware_bridge.bridge.broker.several import SeveralBrokers
@@ -33,6 +33,7 @@ __all__ = [
     "ExternalNats",
     "MemoryBroker",
     "Mosquitto",
+    "MosquittoProcess",
     "PortTaken",
     "SeveralBrokers",
     "TlsFiles",

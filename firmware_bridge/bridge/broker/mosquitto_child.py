@@ -49,18 +49,19 @@ class MosquittoFiles:
         return self.directory / "mosquitto-store"
 
 
-class EmbeddedMosquitto:
-    """Mosquitto at `host`:`port` (0: a free one), its files below `directory` (mode 0700); restarted when it dies."""
+class MosquittoProcess:
+    """Mosquitto at `host`:`port` (0: a free one), its files below `directory` (mode 0700); restarted when it dies.
 
-    def __init__(self, directory: Path, site: str, host: str = "127.0.0.1", port: int = 0,
+    Each start finds `users` and the admin, and nothing else.
+    """
+
+    def __init__(self, directory: Path, site: str, admin: Admin, host: str = "127.0.0.1", port: int = 0,
                  tls: TlsFiles | None = None) -> None:
+        self.users: tuple[BrokerUser, ...] = ()
         self._files = MosquittoFiles(directory.resolve())
-        self._site, self._tls = site, tls
+        self._site, self._admin, self._tls = site, admin, tls
         self._endpoint = Endpoint(host, port, tls is not None, tls.ca if tls else None)
         self._chosen = port != 0
-        self._admin = Admin("_admin", new_secret())
-        self._users: tuple[BrokerUser, ...] = ()
-        self._control: Mosquitto | None = None
         self._keeper = ChildKeeper(self._launch)
 
     @property
@@ -69,53 +70,26 @@ class EmbeddedMosquitto:
         return self._endpoint
 
     @property
-    def addresses(self) -> tuple[Endpoint, ...]:
-        """The one address."""
-        return (self.address,)
-
-    @property
     def pid(self) -> int | None:
-        """Process id of the running broker."""
+        """Process id while it runs."""
         return self._keeper.pid
 
     def start(self) -> None:
-        """Start, and return when its users are in force. Raises BrokerMissing, PortTaken, BrokerRefused."""
+        """Start, and return when it listens. Raises BrokerMissing, PortTaken, BrokerRefused."""
         self._files.directory.mkdir(parents=True, exist_ok=True)
         self._files.directory.chmod(0o700)
         self._keeper.start()
-        self._control = Mosquitto(self._endpoint, self._site, self._admin)
-        self._control.set_users(self._users)
-        self._control.start()
 
     def stop(self) -> None:
         """End it; may be called twice."""
-        control, self._control = self._control, None
-        if control is not None:
-            control.stop()
         self._keeper.stop()
-
-    def set_users(self, users: Iterable[BrokerUser]) -> None:
-        """These and no others, in force on return, or with the restart of one that died. Raises BrokerRefused."""
-        self._users = checked_users(users)
-        if self._control is not None:
-            self._control.set_users(self._users)
-
-    def healthy(self) -> bool:
-        """True while it runs and accepts connections."""
-        return self._control is not None and self._control.healthy()
-
-    def show_certificate(self) -> None:
-        """Mosquitto reads its certificate anew when it is hung up on."""
-        pid = self._keeper.pid
-        if pid is not None:
-            process.hang_up(pid)
 
     def _launch(self) -> "subprocess.Popen[bytes]":
         return at_a_free_port(self._endpoint, self._chosen or self._keeper.settled, self._launch_at)
 
     def _launch_at(self, endpoint: Endpoint) -> "subprocess.Popen[bytes]":
         self._endpoint = endpoint
-        process.write_private(self._files.users, dynsec.file(self._users, self._admin, self._site))
+        process.write_private(self._files.users, dynsec.file(self.users, self._admin, self._site))
         process.write_private(self._files.config, self._config(endpoint))
         return process.launch(process.find_program("mosquitto"), self._files, endpoint)
 
@@ -129,6 +103,61 @@ class EmbeddedMosquitto:
             "retain_available false", "persistence false", "set_tcp_nodelay true",
             f"max_packet_size {MAX_PACKET}", "max_queued_messages 10000", "persistent_client_expiration 1h",
             f"pid_file {self._files.pid}", "log_dest stderr", ""))
+
+
+class EmbeddedMosquitto:
+    """Mosquitto as our child, with its users changed over its control topic. Parameters as `MosquittoProcess`."""
+
+    def __init__(self, directory: Path, site: str, host: str = "127.0.0.1", port: int = 0,
+                 tls: TlsFiles | None = None) -> None:
+        self._site = site
+        self._admin = Admin("_admin", new_secret())
+        self._process = MosquittoProcess(directory, site, self._admin, host, port, tls)
+        self._control: Mosquitto | None = None
+
+    @property
+    def address(self) -> Endpoint:
+        """Where it listens for MQTT."""
+        return self._process.address
+
+    @property
+    def addresses(self) -> tuple[Endpoint, ...]:
+        """The one address."""
+        return (self.address,)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running broker."""
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start, and return when its users are in force. Raises BrokerMissing, PortTaken, BrokerRefused."""
+        self._process.start()
+        self._control = Mosquitto(self.address, self._site, self._admin)
+        self._control.set_users(self._process.users)
+        self._control.start()
+
+    def stop(self) -> None:
+        """End it; may be called twice."""
+        control, self._control = self._control, None
+        if control is not None:
+            control.stop()
+        self._process.stop()
+
+    def set_users(self, users: Iterable[BrokerUser]) -> None:
+        """These and no others, in force on return, or with the restart of one that died. Raises BrokerRefused."""
+        self._process.users = checked_users(users)
+        if self._control is not None:
+            self._control.set_users(self._process.users)
+
+    def healthy(self) -> bool:
+        """True while it runs and accepts connections."""
+        return self._control is not None and self._control.healthy()
+
+    def show_certificate(self) -> None:
+        """Mosquitto reads its certificate anew when it is hung up on."""
+        if self.pid is not None:
+            process.hang_up(self.pid)
 
 
 def find_plugin() -> Path:
