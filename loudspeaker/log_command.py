@@ -1,5 +1,6 @@
 """`loudspeaker log`: prove that no log was rewritten, and write the signed head that lets others prove it."""
 
+import csv
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -72,9 +73,9 @@ def _print(found: list[Contradiction], entries: int) -> None:
 
 
 def _head(session: Session, path: Path) -> Envelope:
-    """A head in a file, if a server key of this site signed it."""
+    """The head in a file, or in an exported .csv, if a server key of this site signed it."""
     try:
-        signed = dsse.decode(path.read_bytes())
+        signed = dsse.decode(_sealed_part(path.read_bytes()))
     except (OSError, MalformedEnvelope) as error:
         _fail(f"{path} is no head of a log: {error}")
     roots = session.exec(select(TrustDocument.envelope).where(TrustDocument.kind == TrustKind.ROOT))
@@ -82,6 +83,14 @@ def _head(session: Session, path: Path) -> Envelope:
     if signed.payload_type != TreeHead.TYPE or not good_signers(signed, {key_id(one): one for one in servers}):
         _fail(f"{path} is not signed by this server.")
     return signed
+
+
+def _sealed_part(raw: bytes) -> bytes:
+    """The head itself, which an export has in one of its last cells."""
+    if raw.startswith(b"{"):
+        return raw
+    cells = [cell for row in csv.reader(raw.decode("utf-8", "replace").splitlines()) for cell in row]
+    return next((cell for cell in reversed(cells) if cell.startswith("{")), "").encode()
 
 
 def _fail(words: str) -> NoReturn:

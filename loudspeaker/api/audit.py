@@ -8,13 +8,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from loudspeaker.api.deps import CurrentActor, Reading
+from loudspeaker.api.deps import CurrentActor, HouseDep, Reading
 from loudspeaker.api.schemas import Instant, Out
 from loudspeaker.audit.reading import AuditFilter
 from loudspeaker.conductor import audit_log
+from loudspeaker.conductor.transparency import seal_now
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 
+SEAL = "log.head"
 COLUMNS = ("seq", "at", "actor_id", "act", "subject", "place_id", "data", "previous", "hash")
 
 
@@ -64,8 +66,8 @@ def proof(session: Reading, actor: CurrentActor) -> ProofOut:
 
 
 @router.get("/export.csv")
-def export(session: Reading, actor: CurrentActor, wanted: Wanted) -> Response:
-    """All lines that fit as CSV, oldest first, with the hashes that prove them."""
+def export(session: Reading, actor: CurrentActor, wanted: Wanted, house: HouseDep) -> Response:
+    """All lines that fit as CSV, oldest first, with the hashes that prove them; last, the seal of all logs."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -73,6 +75,7 @@ def export(session: Reading, actor: CurrentActor, wanted: Wanted) -> Response:
         row = EntryOut.model_validate(one).model_dump(mode="json")
         writer.writerow([json.dumps(row[name], ensure_ascii=False) if name == "data" else _plain(row[name])
                          for name in COLUMNS])
+    writer.writerow(["", "", "", SEAL, "", "", seal_now(session, house), "", ""])
     return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8",
                     headers={"Content-Disposition": 'attachment; filename="audit.csv"'})
 

@@ -12,6 +12,7 @@ from sqlmodel import Session
 from loudspeaker.api.deps import CurrentActor, HouseDep, Reading
 from loudspeaker.api.schemas import Instant, Out
 from loudspeaker.conductor.house import House
+from loudspeaker.conductor.transparency import seal_now
 from loudspeaker.playbacks import export, service
 from loudspeaker.playbacks.models import PlaybackState
 from loudspeaker.playbacks.reason_words import reason_words
@@ -100,7 +101,7 @@ def as_csv(query: Filter, request: Request, actor: CurrentActor, house: HouseDep
     """The whole filtered log as CSV (UTF-8 with mark, RFC 4180)."""
     def write(session: Session, file: IO[bytes]) -> None:
         rows = service.every(session, actor, query)
-        file.writelines(export.as_csv(rows, ZoneInfo(house.settings.zone), _say(request)))
+        file.writelines(export.as_csv(rows, ZoneInfo(house.settings.zone), _say(request), seal_now(session, house)))
 
     return StreamingResponse(_pieces(_written(house, write)), media_type="text/csv; charset=utf-8",
                              headers=_attached("nhat-ky-phat.csv"))
@@ -110,7 +111,8 @@ def as_csv(query: Filter, request: Request, actor: CurrentActor, house: HouseDep
 def as_xlsx(query: Filter, request: Request, actor: CurrentActor, house: HouseDep) -> StreamingResponse:
     """The whole filtered log as a workbook."""
     def write(session: Session, file: IO[bytes]) -> None:
-        export.write_xlsx(service.every(session, actor, query), ZoneInfo(house.settings.zone), _say(request), file)
+        export.write_xlsx(service.every(session, actor, query), ZoneInfo(house.settings.zone), _say(request), file,
+                          seal_now(session, house))
 
     return StreamingResponse(_pieces(_written(house, write)), media_type=XLSX, headers=_attached("nhat-ky-phat.xlsx"))
 

@@ -94,6 +94,11 @@ def head_now(session: Session, house: House) -> Envelope:
     return log.head(session, house.now(), house.site, house.keys.server)
 
 
+def seal_now(session: Session, house: House) -> str:
+    """The head as JSON, for files that go out of the house: who keeps one can prove what stood in the logs then."""
+    return dsse.encode(head_now(session, house)).decode()
+
+
 def to_carry(session: Session, now: datetime) -> Callable[[str], int]:
     """How many entries the head of a node should have at least: those of the last midnight (UTC).
 

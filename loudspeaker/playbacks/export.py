@@ -24,19 +24,22 @@ HEADINGS = (
     marked("Last sound"), marked("Start error (ms)"), marked("Peak (dBFS)"), marked("RMS (dBFS)"),
     marked("Broadcast id"), marked("Loudspeaker id"))
 SHEET = marked("As-run log")
+SEAL = marked("Seal of the logs")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_csv(rows: Iterable[LogRow], zone: ZoneInfo, say: Say) -> Iterator[bytes]:
-    """The file in pieces, as rows come."""
+def as_csv(rows: Iterable[LogRow], zone: ZoneInfo, say: Say, seal: str = "") -> Iterator[bytes]:
+    """The file in pieces, as rows come; `seal` (a head of the public log, as JSON) stands in its last row."""
     yield "\ufeff".encode()
     yield _line([say(one) for one in HEADINGS])
     for row in rows:
         yield _line(_cells(row, zone, say))
+    if seal:
+        yield _line([say(SEAL), seal])
 
 
-def write_xlsx(rows: Iterable[LogRow], zone: ZoneInfo, say: Say, file: IO[bytes]) -> None:
-    """Write the workbook into `file`, row by row, without holding it in memory."""
+def write_xlsx(rows: Iterable[LogRow], zone: ZoneInfo, say: Say, file: IO[bytes], seal: str = "") -> None:
+    """Write the workbook into `file`, row by row, without holding it in memory; `seal` has a sheet of its own."""
     coming = iter(rows)
     first = list(islice(coming, 1))  # what cannot be read fails here, before the workbook opens files of its own
     book = Workbook(write_only=True)
@@ -44,6 +47,8 @@ def write_xlsx(rows: Iterable[LogRow], zone: ZoneInfo, say: Say, file: IO[bytes]
     sheet.append([say(one) for one in HEADINGS])
     for row in chain(first, coming):
         sheet.append([_harmless(one) for one in _cells(row, zone, say)])
+    if seal:
+        book.create_sheet(say(SEAL)[:31]).append([seal])
     book.save(file)
 
 

@@ -123,7 +123,9 @@ def test_the_log_and_today_over_the_api(app: FastAPI, house: House) -> None:
     told = client.get("/api/v1/playbacks", params={"state": ["played"]}).json()
     assert [one["node_id"] for one in told["rows"]] == [morning.nodes[0].id]
     assert told["counts"] == {"played": 1}
-    assert client.get("/api/v1/playbacks/export.csv").text.count("\r\n") == 5
+    exported = client.get("/api/v1/playbacks/export.csv").text
+    assert exported.count("\r\n") == 6
+    assert "tree-head" in exported.splitlines()[-1]
     assert len(load_workbook(io.BytesIO(client.get("/api/v1/playbacks/export.xlsx").content)).worksheets) == 1
     shown = client.get(f"/api/v1/playbacks/{morning.nodes[0].id}/{morning.first.id}").json()
     assert len(shown["entries"]) == 2

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -13,6 +14,7 @@ from firmware_bridge.contract import keys
 from loudspeaker.audit.models import AuditEntry
 from loudspeaker.database import Database
 from loudspeaker.log_command import app
+from loudspeaker.playbacks.export import as_csv
 from loudspeaker.transparency import service as log
 from loudspeaker.trust.service import adopt_root, first_root
 from tests.loudspeaker.builders import START
@@ -62,6 +64,17 @@ def test_a_head_that_was_kept_elsewhere_shows_that_the_newest_lines_are_gone(boo
     with books.work() as session:
         session.connection().execute(text("DELETE FROM audit_entry WHERE seq = (SELECT max(seq) FROM audit_entry)"))
     assert verify()[0] == 0
+    assert verify("--head", str(kept))[0] == 1
+
+
+def test_an_export_is_such_a_head(books: Database, tmp_path: Path) -> None:
+    kept = tmp_path / "nhat-ky-phat.csv"
+    with books.work() as session:
+        head = dsse.encode(log.head(session, START, SITE, KEY)).decode()
+    kept.write_bytes(b"".join(as_csv([], ZoneInfo("Asia/Ho_Chi_Minh"), lambda sentence, **_: sentence, head)))
+    assert verify("--head", str(kept))[0] == 0
+    with books.work() as session:
+        session.connection().execute(text("DELETE FROM audit_entry WHERE seq > 20"))
     assert verify("--head", str(kept))[0] == 1
 
 
