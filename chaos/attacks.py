@@ -7,6 +7,7 @@ from datetime import timedelta
 from chaos.thief import Thief
 from firmware_bridge.contract.documents import AirClass, CommandKind, StandingStop, TimeAnswer, TrustBundle
 from firmware_bridge.contract.envelope import encode, to_dict
+from firmware_bridge.contract.keys import key_id
 from firmware_bridge.contract.messages import TimeRequest
 from firmware_bridge.contract.topics import Down
 from tests.firmware_bridge.builders import (
@@ -24,6 +25,7 @@ from tests.firmware_bridge.builders import (
     key,
     order,
     play_now,
+    public,
     receipt,
     sha,
 )
@@ -85,6 +87,19 @@ def fast_forward_of_the_list(kill: Kill) -> bool:
     after = HELD.then(authorities=(("chairman", SITE),))
     pole.receive(after.bundle(), Down.TRUST)
     return pole.state.trust.approvers == after.approver_list()
+
+
+def fast_forward_of_a_policy(kill: Kill) -> bool:
+    """The highest version there is, by an approver who is then revoked; another approver's policy is taken anew."""
+    pole = _pole()
+    highest = HELD.but(version=2**53).policy().sign(key("binh"))
+    pole.receive(TrustBundle(root=to_dict(HELD.root_envelope()), policies=(to_dict(highest),)).to_bytes(), Down.TRUST)
+    kill(pole)
+    after = HELD.but(version=6, policy_signer="hoa", volume_cap=50)
+    revoking = after.but(revoked=(key_id(public("binh")),)).list_envelope()
+    pole.receive(TrustBundle(root=to_dict(HELD.root_envelope()), approvers=to_dict(revoking),
+                             policies=(to_dict(after.policy().sign(key("hoa"))),)).to_bytes(), Down.TRUST)
+    return pole.state.trust.policies[COMMUNE] == after.policy()
 
 
 def mix_and_match(kill: Kill) -> bool:
@@ -205,7 +220,8 @@ def replay_of_a_command(kill: Kill) -> bool:
 
 
 ATTACKS: tuple[Callable[[Kill], bool], ...] = (
-    rollback_of_an_order, rollback_of_trust, freeze, fast_forward_of_orders, fast_forward_of_the_list, mix_and_match,
+    rollback_of_an_order, rollback_of_trust, freeze, fast_forward_of_orders, fast_forward_of_the_list,
+    fast_forward_of_a_policy, mix_and_match,
     endless_data, wrong_site, laundering_of_class, laundering_of_policy, laundering_of_kind, one_owner_with_two_keys,
     forged_receipt, forged_time, replay_of_a_command)
 

@@ -64,9 +64,10 @@ def _restore_trust(turn: Turn, boot: Boot) -> None:
         trust = replace(trust, approvers=ApproverList.from_bytes(signed.payload),
                         listed_from=listed_from(signed, trust.root))
         turn.set(approvers_envelope=signed)
-    policies = {key.removeprefix("policy/"): Policy.from_bytes(dsse.decode(raw).payload)
+    policies = {key.removeprefix("policy/"): dsse.decode(raw)
                 for key, raw in kept.items() if key.startswith("policy/")}
-    turn.set(trust=replace(trust, policies=policies),
+    read = {place: Policy.from_bytes(one.payload) for place, one in policies.items()}
+    turn.set(trust=replace(trust, policies=read), policies=policies,
              vouched=frozenset(key.removeprefix("vouched/") for key in kept if key.startswith("vouched/")))
 
 

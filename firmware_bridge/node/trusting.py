@@ -127,9 +127,18 @@ def _take_approvers(turn: Turn, envelope: Envelope) -> None:
 
 
 def _take_policy(turn: Turn, envelope: Envelope) -> None:
-    trust = turn.state.trust
-    policy = rules.read_policy(envelope, trust, turn.state.who.place_path, turn.now)
-    held = trust.policies.get(policy.place)
+    state, trust = turn.state, turn.state.trust
+    binding = {place: one for place, one in trust.policies.items()
+               if not _is_disowned(state.policies.get(place), trust)}
+    policy = rules.read_policy(envelope, replace(trust, policies=binding), state.who.place_path, turn.now)
+    held = binding.get(policy.place)
     if held is None or policy.version > held.version:
-        turn.set(trust=replace(trust, policies=trust.policies | {policy.place: policy}))
+        turn.set(trust=replace(trust, policies=trust.policies | {policy.place: policy}),
+                 policies=state.policies | {policy.place: envelope})
         turn.keep(f"policy/{policy.place}", dsse.encode(envelope))
+
+
+def _is_disowned(policy: Envelope | None, trust: rules.Trust) -> bool:
+    """All who signed it are revoked: it holds until another comes, but its version binds nobody."""
+    revoked = trust.approvers.revoked if trust.approvers else ()
+    return policy is not None and {one.key_id for one in policy.signatures} <= set(revoked)
