@@ -6,7 +6,7 @@ RUN_LOCK := locks/run.txt
 DEV_LOCK := locks/dev.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo serve test check bench chaos image image-check lock translations clean
+.PHONY: help setup setup-dev demo serve test check bench chaos image image-check install-check lock translations clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,9 @@ image: ## the server as a container image, with docker, podman or buildah
 
 image-check: setup-dev image ## the image's server as its own user, over a restart, airing to poles outside it
 	@$(BIN)/python -m chaos.image_check
+
+install-check: setup-dev ## a node installs itself in a clean Debian root, enrols and airs from there (root, debootstrap)
+	@$(BIN)/python -m chaos.clean_debian $(ARGS)
 
 lock: setup-dev ## renew the hash-pinned locks
 	@scripts/lock

@@ -74,6 +74,7 @@ _SIMPLE: dict[str, str] = {
     EntryKind.COMMAND: marked("Command “%(command)s”: %(result)s."),
     EntryKind.COMMAND_REFUSED: marked("Refused a command: %(reason)s"),
     EntryKind.CLOCK: marked("Clock: %(clock)s."),
+    EntryKind.SOFTWARE: marked("Program %(version)s: %(software)s."),
     EntryKind.FAULT: marked("Trouble: %(what)s"),
 }
 _TROUBLES: dict[str, str] = {
@@ -82,8 +83,22 @@ _TROUBLES: dict[str, str] = {
     "order_expired": marked("the running order is too old."), "place_path": marked("the place has changed."),
     "refused_message": marked("a message was refused."), "player": marked("the player or the sound device failed."),
     "disk": marked("the disk is full or broken."), "journal_broken": marked("the journal was damaged."),
+    "amplifier": marked("the amplifier could not be switched."),
+    "hardware": marked("a part of the hardware could not be reached."),
     "main_loop": marked("the program had an accident."),
     "approvers_expired": marked("the list of approvers is past its date; new approvals do not count."),
+}
+_SOFTWARE: dict[str, str] = {
+    "accepted": marked("is being fetched"), "refused": marked("refused"), "installed": marked("installed, starts soon"),
+    "failed": marked("could not be installed"), "healthy": marked("runs well and stays"),
+    "rolled_back": marked("the newer one was not well, this one is back"),
+}
+_SOUND: dict[str, str] = {
+    "good": marked("The loudspeaker sounds as it did when it was installed."),
+    "weak": marked("The loudspeaker is much weaker than when it was installed."),
+    "silent": marked("The loudspeaker is silent."),
+    "unclear": marked("It was too noisy to hear whether the loudspeaker sounds."),
+    "on_air": marked("No tones were played, because something airs or is about to."),
 }
 OTHER_ENTRY = marked("Wrote “%(kind)s”.")
 
@@ -101,7 +116,7 @@ def entry_words(t: Translator, entry: JournalEntry, titles: Mapping[str, str]) -
         return t.gettext(OTHER_ENTRY, kind=entry.kind)
     state = str(data.get("state", ""))
     kept = {name: data.get(name, "–") for name in ("firmware", "version", "broadcasts")}
-    return t.gettext(
+    words = t.gettext(
         _SIMPLE[entry.kind], **kept, reason=refusal_words(t, data.get("reason")),
         title=titles.get(entry.recording or "", (entry.recording or "")[:8]),
         state=t.gettext(STATES[PlaybackState(state)]) if state in set(PlaybackState) else state,
@@ -109,7 +124,16 @@ def entry_words(t: Translator, entry: JournalEntry, titles: Mapping[str, str]) -
         command=t.gettext(COMMANDS.get(str(data.get("kind")), str(data.get("kind")) or "–")),
         result=t.gettext(RESULTS.get(str(data.get("result")), ("idle", str(data.get("result")) or "–"))[1]),
         clock=t.gettext(TIME_STATES.get(state, ("idle", state or "–"))[1]),
-        what=t.gettext(_TROUBLES.get(str(data.get("what")), str(data.get("what")) or "–")))
+        what=t.gettext(_TROUBLES.get(str(data.get("what")), str(data.get("what")) or "–")),
+        software=t.gettext(_SOFTWARE.get(str(data.get("result")), str(data.get("result")) or "–")))
+    return words + _sound_words(t, data.get("sound"))
+
+
+def _sound_words(t: Translator, sound: object) -> str:
+    """What the self-test heard, as a sentence more; nothing where it heard nothing."""
+    told = sound if isinstance(sound, dict) else {}
+    known = _SOUND.get(str(told.get("verdict", told.get("why"))))
+    return f" {t.gettext(known)}" if known else ""
 
 
 def data_of(entry: JournalEntry) -> dict[str, Any]:
