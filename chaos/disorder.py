@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -29,6 +30,8 @@ ENTRIES_A_BATCH = 50
 COPIES = 10
 LOST = 0.3
 """So much of what is sent never arrives; the node sends it again until there is a receipt."""
+AGAIN = 2
+"""Batches that a node sends at once after the first flood."""
 MESSAGES_A_COMMIT = 100
 LATER = START + timedelta(days=9)
 
@@ -67,12 +70,12 @@ def run(playbacks: int, seed: int) -> Seen:
         database = Database(f"sqlite:///{Path(folder) / 'server.db'}")
         upgrade(database.engine)
         poles = _told(database, playbacks // NODES)
-        messages = 0
+        messages, at_once = 0, playbacks
         while any(pole.mark < len(pole.voice.texts) for pole in poles.values()):
-            sent = [(node, raw) for node, pole in poles.items() for raw in pole.batches()]
+            sent = [(node, raw) for node, pole in poles.items() for raw in islice(pole.batches(), at_once)]
             traffic = [one for one in sent if dice.random() >= LOST for _ in range(COPIES)]
             dice.shuffle(traffic)
-            messages += len(traffic)
+            messages, at_once = messages + len(traffic), AGAIN
             _deliver(database, poles, traffic)
         seen = _counted(database, playbacks, messages)
         database.engine.dispose()
