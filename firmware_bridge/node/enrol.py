@@ -94,11 +94,17 @@ def client_of(server: str, verify: ssl.SSLContext | bool) -> httpx2.Client:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace `path` in one step; durable on return, and never readable by others."""
+    """Replace `path` in one step; durable on return, and never readable by others.
+
+    Written by root, it belongs to whom the folder belongs to: the service runs as a user of its own.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
