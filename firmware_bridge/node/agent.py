@@ -13,7 +13,7 @@ from firmware_bridge.node import cueing, directing, evidence, intake, link, plan
 from firmware_bridge.node.approvals import weigh
 from firmware_bridge.node.boot import on_boot
 from firmware_bridge.node.effects import Effect
-from firmware_bridge.node.gate import NodeGate
+from firmware_bridge.node.gate import NodeGate, listens_until
 from firmware_bridge.node.inputs import (
     Arrived,
     Boot,
@@ -69,6 +69,8 @@ def wake_in(state: State, moment: Moment, longest: float = 1.0) -> float:
         dues.append(said - moment.mono)
     if (closes := evidence.next_deadline(state.takes)) is not None:
         dues.append(closes - moment.mono)
+    if (until := listens_until(state)) is not None and until > now:
+        dues.append((until - now).total_seconds())
     if state.air is not None:
         for instant in _instants(state):
             dues.append((instant - now).total_seconds())

@@ -1,6 +1,6 @@
 """What the node's documents, its disk and a stop let be heard: the gate that the playing rules ask."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from firmware_bridge.contract.documents import AirClass, OrderItem
 from firmware_bridge.node.air import Bar
@@ -12,7 +12,18 @@ from firmware_bridge.node.state import FateState, State
 
 WAIT_FOR = frozenset({"no_policy"})
 """What a policy that is still on its way may lift before the latest start."""
+LISTEN = timedelta(seconds=5)
 UNPLANNED = millis(24 * 3600 * 1000)
+
+
+def listens_until(state: State) -> datetime | None:
+    """Until when a node that was just switched on joins nothing that has begun already; None when it may.
+
+    A stop may have been pressed meanwhile: the order that tells it comes within a second or two of the connection.
+    """
+    if state.confirmed or state.power_on is None:
+        return None
+    return state.power_on + LISTEN
 
 
 class NodeGate:
@@ -22,9 +33,11 @@ class NodeGate:
         self.state = state
 
     def bar_airing(self, airing: Airing, at: datetime) -> Bar | None:
-        """A stop in force, or what the policy says."""
+        """A stop in force, one that may have been missed while the node was off, or what the policy says."""
         if self.state.stop.active:
             return Bar("stopped")
+        if (until := listens_until(self.state)) is not None and airing.start < until - LISTEN and at < until:
+            return Bar("power")
         verdict = self._verdict(airing)
         return Bar(verdict.reason, verdict.reason not in WAIT_FOR) if verdict.reason else None
 

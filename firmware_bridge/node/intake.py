@@ -77,6 +77,7 @@ def on_order(turn: Turn, raw: bytes) -> None:
     state = turn.state
     order = _newer_order(turn, envelope)
     heard_from_server(turn)
+    turn.set(confirmed=True)
     if order is None:
         return
     before = subscriptions(state)

@@ -197,6 +197,8 @@ class State:
     time_kept: float = 0.0
     power_on: datetime | None = None
     """When the program started, by the node's own time; None until it knew it."""
+    confirmed: bool = False
+    """Since the program started, the server has sent the order that holds now."""
     sighted: datetime | None = None
     """Since when the clock has run without a jump."""
     last_mono: float = 0.0

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge.contract.documents import AirClass, TimeAnswer
+from firmware_bridge.contract.documents import AirClass, StandingStop, TimeAnswer
 from firmware_bridge.contract.messages import TimeRequest, TimeState
 from firmware_bridge.contract.topics import Down
 from firmware_bridge.node.inputs import CueEnded, Disconnected
@@ -80,7 +80,32 @@ def test_a_node_back_before_the_latest_start_joins() -> None:
     pole.kill(35)
     pole.run_for(60)
     assert [(one.recording, one.to_ms) for one in pole.heard] == [(NEWS, 20_000)]
-    assert 9_900 <= pole.heard[0].from_ms <= 12_000
+    assert 14_900 <= pole.heard[0].from_ms <= 16_000  # 5 s to hear whether a stop was pressed meanwhile
+
+
+def test_a_node_that_was_off_while_stop_was_pressed_is_silent_from_its_first_moment() -> None:
+    pole = ready()
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS), lengths=LENGTHS)))
+    pole.run_for(5)
+    pole.kill(35)
+    pole.connect()
+    pole.run_for(1)
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS), lengths=LENGTHS, version=2,
+                                 standing_stop=StandingStop(generation=1, active=True))))
+    pole.run_for(60)
+    assert not pole.heard
+
+
+def test_a_node_back_in_the_midst_of_a_broadcast_joins_as_soon_as_the_server_has_sent_its_order() -> None:
+    pole = ready()
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS), lengths=LENGTHS)))
+    pole.run_for(5)
+    pole.kill(35)
+    pole.connect()
+    pole.run_for(1)
+    pole.receive(by_server(order(broadcast("a", SOON, NEWS), lengths=LENGTHS, version=2)))
+    pole.run_for(60)
+    assert 10_900 <= pole.heard[0].from_ms <= 12_500
 
 
 def test_orders_and_trust_are_held_over_a_kill() -> None:
