@@ -17,12 +17,14 @@ from firmware_bridge.node.effects import Want
 from firmware_bridge.node.inputs import OnDisk
 from firmware_bridge.wire import Address
 from loudspeaker.approvals.service import statements_of
+from loudspeaker.conductor.commands import ALL, stop
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.intake import Intake
 from loudspeaker.conductor.jobs import Rounds
 from loudspeaker.conductor.opening import open_house
 from loudspeaker.conductor.publish import Publisher
 from loudspeaker.demo.district import District, Size, make_district
+from loudspeaker.demo.sample import acting
 from loudspeaker.nodes.models import Node
 from loudspeaker.orders.models import Order
 from loudspeaker.settings import Settings
@@ -145,6 +147,12 @@ class Commune:
                 raise RuntimeError(f"not settled after {seconds:.0f} s")
             self.world.run_for(1.0)
         return self.world.seconds - began
+
+    def press_stop(self) -> None:
+        """Stop everything, as the editor does."""
+        with self.house.database.work() as session:
+            actor = acting(session, self.house, self.district.people["hoa"])
+            stop(session, actor, self.world.now, self.house, ALL, True)
 
     def restart(self) -> None:
         """A new server process on the same data."""

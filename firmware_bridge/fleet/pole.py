@@ -126,10 +126,13 @@ class Pole:
             self._perform(effect, moment)
 
     def tick(self, moment: Moment) -> None:
-        """Time has passed: what the player tells, then the agent's own affairs."""
-        while (report := self.player.report(moment.mono)) is not None:
+        """Time has passed: what the player tells, else the agent's own affairs."""
+        report = self.player.report(moment.mono)
+        if report is None:
+            self.take(Tick(), moment)
+        while report is not None:
             self.take(report, moment)
-        self.take(Tick(), moment)
+            report = self.player.report(moment.mono)
 
     def wake_in(self, moment: Moment, longest: float) -> float:
         """Seconds until something happens by itself, at most `longest`."""

@@ -42,6 +42,9 @@ class Sky:
     def __init__(self, world: World, configs: Sequence[NodeConfig], nature: Nature,
                  stock: Callable[[Want], OnDisk | None]) -> None:
         self.world, self.broker, self.stock = world, Broker(world), stock
+        self.waiting: list[Act] = []
+        """What poles do that found no broker, once they may find one again."""
+        self.broker.on_back = self.retry
         self.members = [Member(self, one, nature) for one in configs]
 
     @property
@@ -54,6 +57,12 @@ class Sky:
                   on_disconnected: Callable[[str], None]) -> ServerLink:
         """What the bridge is given as `make_link`."""
         return ServerLink(self.broker, on_message, on_connected, on_disconnected)
+
+    def retry(self) -> None:
+        """Something is there again: a line, or the broker."""
+        waiting, self.waiting = self.waiting, []
+        for act in waiting:
+            act()
 
     def power_on(self, within_s: float = 0.0) -> None:
         """Boot every pole, at random within some seconds."""
@@ -70,7 +79,7 @@ class Member:
         self.line_up, self.powered = True, False
         self._sky, self._world, self._nature = sky, world, nature
         self._drift = 1.0 + nature.drift_ppm * 1e-6 * (2 * world.chance.random() - 1)
-        self._backoff, self._failures = Backoff(), 0
+        self._backoff = Backoff()
         self._since, self._machine = 0.0, 0
         self._ways: tuple[Way, Way] | None = None
         self._wake = 0
@@ -95,7 +104,7 @@ class Member:
         self._machine += 1
         self.pole.boot(self.moment(), f"machine-{self._machine}")
         self._nap()
-        self._try_soon(1)
+        self._try_soon()
 
     def power_off(self) -> None:
         """No goodbye."""
@@ -111,6 +120,7 @@ class Member:
     def mend(self) -> None:
         """The line is there again."""
         self.line_up = True
+        self._sky.retry()
 
     def lose(self) -> None:
         """The connection to the broker has ended."""
@@ -152,9 +162,8 @@ class Member:
             if left:
                 self._world.after(1.0 if found is not None else 60.0, lambda: self._bring(turn, left))
 
-    def _try_soon(self, failures: int) -> None:
-        self._failures = failures
-        wait = self._backoff.delay_s(failures, 1, self._world.chance.random())
+    def _try_soon(self) -> None:
+        wait = self._backoff.delay_s(1, 1, self._world.chance.random())
         machine = self._machine
         self._world.after(wait, lambda: self._try(machine))
 
@@ -162,20 +171,24 @@ class Member:
         if not self.powered or machine != self._machine or self._ways is not None:
             return
         if not (self.line_up and self._sky.broker.up):
-            self._try_soon(self._failures + 1)
+            self._wait(machine)
             return
         line = self._nature.line
         self._ways = (Way(line), Way(line))
-        self._failures = 0
         self._sky.broker.members[self.pole.node] = self
         self.pole.take(Connected(), self.moment())
         self._nap()
+
+    def _wait(self, machine: int) -> None:
+        """Attempts in vain, drawn as one: they end within the longest wait after there is somebody again."""
+        self._sky.waiting.append(lambda: self._world.after(
+            self._backoff.cap_s * self._world.chance.random(), lambda: self._try(machine)))
 
     def _leave(self) -> bool:
         was, self._ways = self._ways is not None, None
         self._sky.broker.members.pop(self.pole.node, None)
         if self.powered and was:
-            self._try_soon(1)
+            self._try_soon()
         return was
 
     def _over(self, way: Way, size: int, act: Act) -> None:

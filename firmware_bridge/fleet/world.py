@@ -72,6 +72,7 @@ class Broker:
     messages: int = 0
     members: dict[str, Listener] = field(default_factory=dict)
     server: "ServerLink | None" = None
+    on_back: Act = lambda: None
 
     def down(self) -> None:
         """Gone, for all at once."""
@@ -86,6 +87,7 @@ class Broker:
         self.up = True
         if self.server is not None:
             self.server.join()
+        self.on_back()
 
     def to_server(self, topic: str, payload: bytes) -> None:
         """A message of a pole."""
