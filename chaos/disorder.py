@@ -30,9 +30,9 @@ ENTRIES_A_BATCH = 50
 COPIES = 10
 LOST = 0.3
 """So much of what is sent never arrives; the node sends it again until there is a receipt."""
-AGAIN = 2
-"""Batches that a node sends at once after the first flood."""
-MESSAGES_A_COMMIT = 100
+AT_ONCE = 6
+"""Batches that a node sends before it looks for receipts."""
+MESSAGES_A_COMMIT = 300
 LATER = START + timedelta(days=9)
 
 
@@ -70,12 +70,12 @@ def run(playbacks: int, seed: int) -> Seen:
         database = Database(f"sqlite:///{Path(folder) / 'server.db'}")
         upgrade(database.engine)
         poles = _told(database, playbacks // NODES)
-        messages, at_once = 0, playbacks
+        messages = 0
         while any(pole.mark < len(pole.voice.texts) for pole in poles.values()):
-            sent = [(node, raw) for node, pole in poles.items() for raw in islice(pole.batches(), at_once)]
+            sent = [(node, raw) for node, pole in poles.items() for raw in islice(pole.batches(), AT_ONCE)]
             traffic = [one for one in sent if dice.random() >= LOST for _ in range(COPIES)]
             dice.shuffle(traffic)
-            messages, at_once = messages + len(traffic), AGAIN
+            messages += len(traffic)
             _deliver(database, poles, traffic)
         seen = _counted(database, playbacks, messages)
         database.engine.dispose()
