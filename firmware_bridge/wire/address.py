@@ -16,6 +16,8 @@ class Address:
     tls: bool = False
     ca: Path | None = None
     """PEM file of the authority to trust instead of the system's."""
+    any_name: bool = False
+    """The certificate may stand for another name: only for a broker of our own on this machine."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,17 @@ BURST = 64
 """Messages read before others (sending, pings) have their turn."""
 
 
+class _ClosedOnFailure(ssl.SSLSocket):
+    """Paho leaves a socket open whose handshake failed."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 class Session:
     """A logged-in, subscribed client. `deliver(topic, payload, retained)` is called from `turn`.
 
@@ -128,7 +139,10 @@ class Session:
         client.connect_timeout = CONNECT_S
         client.username_pw_set(address.username, address.password)
         if address.tls:
-            client.tls_set_context(ssl.create_default_context(cafile=address.ca))
+            context = ssl.create_default_context(cafile=address.ca)
+            context.check_hostname = not address.any_name
+            context.sslsocket_class = _ClosedOnFailure
+            client.tls_set_context(context)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=0, retain=False)
         client.on_connect = self._on_connect

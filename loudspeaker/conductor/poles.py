@@ -21,6 +21,7 @@ from loudspeaker.places import service as places
 from loudspeaker.places import tree
 from loudspeaker.places.models import Place, Zone
 from loudspeaker.playbacks.closing import close_for_retired
+from loudspeaker.settings import is_loopback
 from loudspeaker.trust.models import TrustDocument, TrustKind
 from loudspeaker.users.access import Actor
 
@@ -124,5 +125,8 @@ def _root(session: Session) -> dict[str, Any]:
 
 
 def _reachable(house: House, host: str) -> str:
-    """A broker that listens everywhere is reached where the pages are."""
-    return house.public_host if host in ANYWHERE else host
+    """A broker of ours that listens everywhere is reached where the pages are; so is one with a given certificate,
+    which stands for that name."""
+    given = house.tls is not None and not house.tls.own
+    ours = host in (house.settings.broker_host, *ANYWHERE)
+    return house.public_host if host in ANYWHERE or (given and ours and not is_loopback(host)) else host

@@ -74,9 +74,13 @@ class Endpoint:
     ca: Path | None = None
 
     def address_for(self, user: BrokerUser) -> Address:
-        """How `user` joins from this machine; a broker that listens everywhere is joined over loopback."""
+        """How `user` joins from this machine; a broker that listens everywhere is joined over loopback.
+
+        There its certificate, which stands for the public name, is checked for its authority alone.
+        """
         host = LOOPBACK.get(self.host, self.host)
-        return Address(host, self.port, user.username, user.password, user.client_id, self.tls, self.ca)
+        local = host in ("localhost", "127.0.0.1", "::1")
+        return Address(host, self.port, user.username, user.password, user.client_id, self.tls, self.ca, local)
 
 
 @dataclass(frozen=True)
