@@ -16,7 +16,7 @@ from firmware_bridge.wire import WireError
 
 BLOCK_BYTES = 4096
 SMALLEST_WINDOW = 2 * BLOCK_BYTES
-LARGEST_WINDOW = 16 * BLOCK_BYTES
+LARGEST_WINDOW = 8 * BLOCK_BYTES
 AHEAD_S = 1.0
 """What is asked for ahead of what has come: this much of the link's time."""
 PATIENCE_S = 10.0
@@ -63,6 +63,7 @@ class BlockSource:
     def _pull(self, sha256: str, what: str, into: "Part | _Sheet", check: Check) -> None:
         """Ask, and append what continues what is here, until the end is reached."""
         pull = _Pull(into.have, self._clock())
+        self._forget_what_came()
         self._first_ask = (self._ask + 1) % 2**32
         silent_since = self._clock()
         while pull.end is None or into.have < pull.end:
@@ -82,6 +83,11 @@ class BlockSource:
             new = block.data[into.have - block.offset:]
             into.add(new)
             pull.came(len(new), block.total, self._clock())
+
+    def _forget_what_came(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._came.get_nowait()
 
     def _request(self, sha256: str, what: str, offset: int, length: int) -> None:
         self._ask = (self._ask + 1) % 2**32

@@ -27,7 +27,7 @@ from firmware_bridge.node.timing import take_answer
 from firmware_bridge.node.turn import Turn
 
 TIME_BURST = 32
-TIME_AGAIN = 4
+TIME_AGAIN = 2
 """Questions in a row on a new connection, at most, and every quarter of an hour."""
 TIME_EVERY_S = 900.0
 TIME_GOOD_S = 0.010
