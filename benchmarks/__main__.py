@@ -5,10 +5,11 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import audio, bytes_a_day, downloads, ingest, start_error
+from benchmarks import audio, bytes_a_day, downloads, ingest, memory, orders, start_error
 
 BENCHMARKS = {"audio": audio.run, "start_error": start_error.run, "ingest": ingest.run,
-              "downloads": downloads.run, "bytes_a_day": bytes_a_day.run}
+              "downloads": downloads.run, "bytes_a_day": bytes_a_day.run,
+              "orders": orders.run, "memory": memory.run}
 
 
 def main(names: list[str]) -> int:
