@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +18,7 @@ from rich.table import Table
 from firmware_bridge.contract.nodeconfig import NodeConfig
 from firmware_bridge.node import enrol as enrolment
 from firmware_bridge.node.assembly import amplifier_of, assemble
-from firmware_bridge.node.clocks import wall_error_s
+from firmware_bridge.node.clocks import wall, wall_error_s
 from firmware_bridge.node.config import BadConfig, is_private, pinned_trust, read_config
 from firmware_bridge.node.enrol import EnrolError
 from firmware_bridge.node.fetching import open_client
@@ -182,7 +181,7 @@ def _hear(parts: Parts, data: Path, reference: bool) -> bool:
     check = SoundCheck(desk, amplifier, parts.microphone, data)
     try:
         if reference:
-            taken = check.take_reference(datetime.now(UTC))
+            taken = check.take_reference(wall())
             typer.echo("  ".join(f"{band} Hz {level:.0f} dB" for band, level in taken.tones.items()))
             return True
         return _is_good(check.test())

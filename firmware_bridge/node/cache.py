@@ -6,12 +6,12 @@ A file counts once its bytes were hashed and its statements lie beside it; wheth
 import contextlib
 import random
 import threading
-import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from firmware_bridge.node.budget import Meter
+from firmware_bridge.node.clocks import monotonic, wall
 from firmware_bridge.node.effects import Fetch, Want
 from firmware_bridge.node.fetching import NotHad, Part, Source, good_statements
 from firmware_bridge.node.inputs import Arrived, Evicted, Spoiled, Trouble
@@ -69,7 +69,7 @@ class Cache:
 
     def __init__(
         self, store: Store, routes: Routes, report: Report, floor_bytes: int,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC), draw: Callable[[], float] = random.random,
+        clock: Callable[[], datetime] = wall, draw: Callable[[], float] = random.random,
         first_wait_s: float = 0.5,
     ) -> None:
         self._store, self._routes, self._report, self._floor = store, routes, report, floor_bytes
@@ -96,7 +96,7 @@ class Cache:
             wanted = {one.sha256 for one in fetch.wants}
             self._tries = {sha: kept for sha, kept in self._tries.items() if sha in wanted}
             for one in fetch.wants:
-                self._tries.setdefault(one.sha256, _Try(not_before=time.monotonic() + self._head_start(one)))
+                self._tries.setdefault(one.sha256, _Try(not_before=monotonic() + self._head_start(one)))
             for sha256 in self._fetch.needed - fetch.needed:
                 self._store.touch(sha256, self._clock().timestamp())
             self._fetch = fetch
@@ -136,7 +136,7 @@ class Cache:
 
     def _wait_for(self, want: Want) -> float:
         """Seconds until this may be tried."""
-        wait = self._tries[want.sha256].not_before - time.monotonic()
+        wait = self._tries[want.sha256].not_before - monotonic()
         if want.leave.after is None:
             return wait
         opens = (want.leave.after - self._clock()).total_seconds()
@@ -173,7 +173,7 @@ class Cache:
             with contextlib.suppress(OSError):  # a full disk counts for less than the recording
                 self._meter.keep()
         with self._changed:
-            self._tries[want.sha256] = _Try(1, time.monotonic() + LONGEST_WAIT_S)
+            self._tries[want.sha256] = _Try(1, monotonic() + LONGEST_WAIT_S)
         return None
 
     def _by_some_way(self, want: Want, get: Callable[[Source], None]) -> None:
@@ -200,7 +200,7 @@ class Cache:
             wait = min(longest, self._first_wait_s * 2.0 ** min(tried.failures - 1, 10)) * (0.5 + self._draw() / 2)
             if problem.after_s is not None:
                 wait = min(problem.after_s * (1 + self._draw() / 4), max(SOON_WAIT_S, left / 4))
-            tried.not_before = time.monotonic() + wait
+            tried.not_before = monotonic() + wait
         if "No space" in str(problem):
             self._report(Trouble("disk", str(problem)))
 

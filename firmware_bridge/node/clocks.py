@@ -19,9 +19,14 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def wall() -> datetime:
+    """What the system clock shows, right or wrong."""
+    return datetime.now(UTC)
+
+
 def moment() -> Moment:
     """What the clocks show now."""
-    return Moment(datetime.now(UTC), monotonic(), wall_error_s())
+    return Moment(wall(), monotonic(), wall_error_s())
 
 
 def wall_error_s() -> float | None:

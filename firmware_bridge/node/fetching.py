@@ -3,7 +3,6 @@
 import os
 import re
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import BinaryIO, Protocol, Self
 
 import httpx2
 
+from firmware_bridge.node.clocks import monotonic, wall
 from firmware_bridge.node.store import MAX_STATEMENTS_BYTES, Store, read_statements
 
 MAX_RECORDING_BYTES = 512 * 1024 * 1024
@@ -112,7 +112,7 @@ class Source(Protocol):
 class HttpSource:
     """The server's HTTPS. `clock` is monotonic."""
 
-    def __init__(self, client: httpx2.Client, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: httpx2.Client, clock: Callable[[], float] = monotonic) -> None:
         self._client, self._clock = client, clock
 
     def recording(self, part: Part, check: Check) -> None:
@@ -179,7 +179,7 @@ def read_retry_after(value: str | None, now: float) -> float | None:
 def _refuse(answer: httpx2.Response) -> None:
     """Anything but success. Redirects too: nobody sends a pole elsewhere."""
     if answer.status_code in (429, 503):
-        after = read_retry_after(answer.headers.get("retry-after"), time.time())
+        after = read_retry_after(answer.headers.get("retry-after"), wall().timestamp())
         raise NotHad(f"the server is busy ({answer.status_code})", after)
     if not 200 <= answer.status_code < 300:
         raise NotHad(f"the server answers {answer.status_code}")

@@ -1,8 +1,8 @@
 """Which way recordings come: HTTPS, and by the broker where HTTPS has not been reached for a while."""
 
-import time
 from collections.abc import Callable
 
+from firmware_bridge.node.clocks import monotonic
 from firmware_bridge.node.fetching import Source
 
 PATIENCE_S = 60.0
@@ -18,7 +18,7 @@ class Routes:
     """Chooses between two sources. `connected` tells whether there is a broker; `clock` is monotonic."""
 
     def __init__(self, https: Source, broker: Source | None = None, connected: Callable[[], bool] = lambda: True,
-                 clock: Callable[[], float] = time.monotonic, patience_s: float = PATIENCE_S) -> None:
+                 clock: Callable[[], float] = monotonic, patience_s: float = PATIENCE_S) -> None:
         self._https, self._broker, self._connected, self._clock = https, broker, connected, clock
         self._patience_s = patience_s
         self._failing_since: float | None = None

@@ -9,12 +9,11 @@ import threading
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from operator import mul
 from pathlib import Path
 from typing import Protocol
 
-from firmware_bridge.node.clocks import monotonic
+from firmware_bridge.node.clocks import monotonic, wall
 from firmware_bridge.node.effects import Cue
 from firmware_bridge.node.inputs import CueEnded, CueStarted
 from firmware_bridge.node.players.decoder import Decoder
@@ -94,7 +93,7 @@ class Desk:
         """Open the sink and begin to write. Raises OSError."""
         self._report = report
         now = self._clock()
-        self._written = self._sink.open(datetime.now(UTC))
+        self._written = self._sink.open(wall())
         self._origin = now - self._written / self._rate
         self._thread.start()
 
