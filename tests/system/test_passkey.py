@@ -76,7 +76,7 @@ def site(tmp_path: Path, built_assets: object) -> Iterator[Site]:
 
 def a_recording(house: House, folder: Path, place: Place, editor: User) -> str:
     """Two seconds of sound that wait for approval."""
-    sound = folder / "sound.ogg"
+    sound = folder / f"{house.now().timestamp()}.ogg"
     subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-f", "lavfi", "-i",
                     f"sine=frequency=440:duration={SOUND_S}", "-c:a", "libopus", str(sound)], check=True)
     sha256 = ContentStore(house.settings.data / "recordings").add(sound)
