@@ -12,6 +12,7 @@ from loudspeaker.api.errors import status_of
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.setup import FirstRun, needs_keys, set_up
 from loudspeaker.conductor.sign_in import sign_in
+from loudspeaker.conductor.tls import fingerprint
 from loudspeaker.errors import ForbiddenError, InvalidError, LoudspeakerError
 from loudspeaker.users import signin
 from loudspeaker.web.frame import Flash
@@ -62,7 +63,7 @@ def setup_page(request: Request, house: HouseDep) -> Response:
     """The first run: the printed code makes the commune, its villages and the first administrator."""
     if house.setup_code is None:
         return redirect("/sign-in", request)
-    return render(request, "setup.html", csrf="", typed={}, wrong={}, **_keys(house))
+    return render(request, "setup.html", csrf="", typed={}, wrong={}, authority=_authority(house), **_keys(house))
 
 
 @router.post("/setup")
@@ -86,7 +87,7 @@ def take_setup(request: Request, house: HouseDep, code: Annotated[str, Form()] =
         field = error.field if isinstance(error, InvalidError) else None
         return render(request, "setup.html", status_of(error), csrf="", typed={"code": code, **asdict(wanted)},
                       wrong={field: t.gettext(error.title, **error.params)} if field else {},
-                      flashes=(Flash("fault", sentences(t, error)),), **_keys(house))
+                      flashes=(Flash("fault", sentences(t, error)),), authority=_authority(house), **_keys(house))
     response = redirect("/", request, "good", "The commune is set up. Next: add the people, then the first pole.")
     remember_session(response, house.settings, begun)
     return response
@@ -96,6 +97,12 @@ def _keys(house: House) -> dict[str, Any]:
     """Whether the offline keys are to be made, and for which site."""
     with house.database.read() as session:
         return {"needs_keys": needs_keys(session), "site": house.site}
+
+
+def _authority(house: House) -> str | None:
+    """The fingerprint of the server's own authority, to be compared with what it printed."""
+    pem = house.tls.authority_pem if house.tls else None
+    return fingerprint(pem) if pem else None
 
 
 def must_be_ours(request: Request) -> None:
