@@ -14,7 +14,8 @@ HARMLESS = frozenset({Reason.OLDER_VERSION, Reason.EXPIRED, Reason.NOT_YET_VALID
                       Reason.NOT_APPROVED, Reason.REVOKED, Reason.NO_POLICY, Reason.STOPPED})
 """What late, repeated or crossing messages bring about as well; it stands in the journal, and alarms nobody."""
 ALARMING = frozenset(Reason) - HARMLESS
-BROKEN = frozenset({"player", "disk", "journal_broken", "place_path", "order_expired", "approvers_expired", "main_loop"})
+BROKEN = frozenset({"player", "disk", "journal_broken", "place_path", "order_expired", "approvers_expired", "main_loop",
+                    "time_backwards"})
 """What a node says is wrong with itself; it stays open until a technician closes it."""
 CHAIN = "journal_chain"
 
