@@ -18,6 +18,7 @@ from loudspeaker import serving
 from loudspeaker.approvals.command import app as approve_app
 from loudspeaker.conductor.opening import open_house, utc_now
 from loudspeaker.demo.command import demo
+from loudspeaker.demo.district import district
 from loudspeaker.doctor import examine
 from loudspeaker.errors import InvalidError, LoudspeakerError
 from loudspeaker.log_command import app as log_app
@@ -41,6 +42,7 @@ app.add_typer(trust_app, name="trust")
 app.add_typer(log_app, name="log")
 app.add_typer(software_app, name="software")
 app.command()(demo)
+app.command()(district)
 
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 TOKEN_VARIABLE = "LOUDSPEAKER_TOKEN"  # noqa: S105 a name

@@ -3,9 +3,12 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
 
+import typer
 from sqlmodel import Session
 
 from firmware_bridge.bridge.broker import EmbeddedNats
@@ -17,6 +20,7 @@ from loudspeaker.bulletins.recordings import Made
 from loudspeaker.bulletins.service import BulletinText, create_bulletin
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.offline import install_new_keys
+from loudspeaker.conductor.opening import open_house
 from loudspeaker.conductor.poles import config_of
 from loudspeaker.database import new_id, upsert
 from loudspeaker.demo.sample import acting, approve_one, make_signing_key, open_all_day
@@ -28,12 +32,14 @@ from loudspeaker.programmes.draft import DraftItem, ProgrammeDraft
 from loudspeaker.programmes.models import TargetKind
 from loudspeaker.programmes.poles import Target, load_poles
 from loudspeaker.programmes.service import create_programme
+from loudspeaker.settings import Settings
 from loudspeaker.users import service as users
 from loudspeaker.users import tokens
 from loudspeaker.users.models import Role, User
 from loudspeaker.users.secrets import digest
 
 POLES_PER_VILLAGE = 10
+PORT, BROKER_PORT = 8000, 1883
 FIRST_AT = timedelta(hours=5)
 """The first programme of each day, after midnight in the commune."""
 
@@ -146,3 +152,23 @@ def _poles(session: Session, house: House, villages: Sequence[Place], count: int
     upsert(session, NodeState, [NodeState(node_id=one.node.id).model_dump() for one in made])
     for one in made:
         yield config_of(session, house, one)
+
+
+def district(
+    nodes: Annotated[int, typer.Option(min=1, help="How many poles.")],
+    configs: Annotated[Path, typer.Option(help="Folder that takes a configuration file for each pole.")],
+    data: Annotated[Path, typer.Option(help="An empty data folder for the server.")],
+    programmes: Annotated[int, typer.Option(min=1, help="Broadcasts of each day.")] = 10,
+) -> None:
+    """Make up a district of any size in an empty data folder, to try the server with `loudspeaker-fleet`."""
+    given = Settings(data=data)
+    settings = given.model_copy(update={"port": given.port or PORT, "broker_port": given.broker_port or BROKER_PORT})
+    if settings.data.exists() and any(settings.data.iterdir()):
+        typer.echo(f"{settings.data} is not empty: made-up poles do not belong among real ones.", err=True)
+        raise typer.Exit(1)
+    with open_house(settings) as house:
+        midnight = datetime.combine(house.now().astimezone(ZoneInfo(settings.zone)), time.min, ZoneInfo(settings.zone))
+        made = make_district(house, Size(nodes, programmes), midnight.astimezone(UTC), settings.broker_port)
+    made.write(configs)
+    typer.echo(f"{nodes} poles in {configs}. Serve {settings.data} at port {settings.port}, the broker at port "
+               f"{settings.broker_port}; the editor's token is {made.token}")
