@@ -17,6 +17,8 @@ from firmware_bridge.contract.topics import BadTopic, Up, parse_up
 
 WAITING = 50_000
 """Messages that may wait. More are dropped and counted: nodes repeat what was not receipted."""
+BATCH = 4000
+"""Messages drained at once when they wait: a node's row is then written once for all it said meanwhile."""
 WAITING_BYTES = 256 * 1024 * 1024
 SHARE = 600
 """Messages of one node that are taken within each `SHARE_S`, so that none crowds out the others. A node at work sends
@@ -149,7 +151,7 @@ class Inbox:
         self._closed = True
         self._arrived.set()
 
-    def drain(self, max_messages: int = 500, wait_s: float = 0.05, idle_s: float = 1.0) -> Batch:
+    def drain(self, max_messages: int = BATCH, wait_s: float = 0.05, idle_s: float = 1.0) -> Batch:
         """Wait up to `idle_s` for a first message, then collect for `wait_s` or until `max_messages`; decode them."""
         taken = self._take(max_messages, wait_s, idle_s)
         with self._lock:

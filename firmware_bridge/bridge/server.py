@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from firmware_bridge.bridge.decode import Journal, Received, decode
-from firmware_bridge.bridge.inbox import Batch, Inbox
+from firmware_bridge.bridge.inbox import BATCH, Batch, Inbox
 from firmware_bridge.bridge.links import LinkMaker, Links, connect
 from firmware_bridge.bridge.outbox import Due, Outbox, Wanted, What
 from firmware_bridge.bridge.throttle import Throttle
@@ -104,7 +104,7 @@ class Bridge:
         self._links.stop()
         self.inbox.close()
 
-    def drain(self, max_messages: int = 500, wait_s: float = 0.05, idle_s: float = 1.0) -> Batch:
+    def drain(self, max_messages: int = BATCH, wait_s: float = 0.05, idle_s: float = 1.0) -> Batch:
         """The next batch of what came in (see `Inbox.drain`); the outbox learns from it what each node holds."""
         batch = self.inbox.drain(max_messages, wait_s, idle_s)
         with self._lock:

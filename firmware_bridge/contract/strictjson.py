@@ -23,7 +23,7 @@ def loads(raw: bytes, max_bytes: int) -> Any:
     try:
         text = raw.decode("utf-8")
         _check_depth(text)
-        value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite)
+        value = _DECODER.decode(text)
         if "\\u" in text and _NUL.search(dumps(value)):
             raise MalformedJson("NUL is no text")
         return value
@@ -57,6 +57,8 @@ def _no_constant(name: str) -> None:
 
 
 def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
     depth = 0
     for found in _STRUCTURE.finditer(text):
         char = found[0]
@@ -66,3 +68,6 @@ def _check_depth(text: str) -> None:
                 raise MalformedJson(f"nested deeper than {MAX_DEPTH} levels")
         elif char in "]}":
             depth -= 1
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite)

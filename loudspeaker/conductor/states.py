@@ -92,8 +92,9 @@ class State:
         self.held_log_size, self.held_log_root = (carried.size, carried.root) if carried else (0, "")
 
     def _heartbeat(self, beat: Heartbeat) -> None:
-        root, approvers, policies = beat.t
-        self._holds(Held(order=beat.o, root=root, approvers=approvers, policies=policies, stop=beat.s))
+        self.held_epoch, self.held_version = beat.o
+        self.held_root, self.held_approvers, policies = beat.t
+        self.held_policies, self.held_stop = policies[:64], beat.s
         self.last_seq, self.playing = max(self.last_seq, beat.j), beat.p
         if beat.m is not None:
             self._measured(beat.m)
@@ -125,7 +126,9 @@ def add_to_history(buckets: dict[tuple[str, datetime], dict[str, Any]], node_id:
     if not isinstance(message, Heartbeat):
         return
     bucket = bucket_of(at)
-    row = buckets.setdefault((node_id, bucket), new_bucket(node_id, bucket))
+    row = buckets.get((node_id, bucket))
+    if row is None:
+        row = buckets[node_id, bucket] = new_bucket(node_id, bucket)
     row["heartbeats"] += 1
     if message.m is not None:
         for name in MEASURED:
