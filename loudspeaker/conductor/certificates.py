@@ -30,16 +30,22 @@ def names_of(settings: Settings) -> tuple[str, ...]:
 
 
 def renew(house: House) -> bool:
-    """Make the certificate anew when it is soon over, and let both listeners show it; whether it was made."""
+    """Make our certificate anew when it is soon over, and let both listeners show what is new; whether there was.
+
+    A given certificate that somebody else renewed is taken up as well, once its files can be used.
+    """
     if house.tls is None:
         return False
     try:
-        made = tls.renew(house.tls, names_of(house.settings), house.now())
+        tls.renew(house.tls, names_of(house.settings), house.now())
+        house.tls.context()
     except BadCertificate as failure:
         log.error("certificate not renewed", failure=str(failure))
         return False
-    if made:
-        log.info("certificate renewed")
-        for show in house.renewed:
-            show()
-    return made
+    if house.tls.made == house.shown:
+        return False
+    house.shown = house.tls.made
+    log.info("certificate renewed")
+    for show in house.renewed:
+        show()
+    return True

@@ -50,8 +50,10 @@ class House:
     bridge: Bridge | None = None
     tls: Tls | None = None
     """What both listeners show; None: plain text."""
+    shown: int = field(init=False)
+    """Which certificate the listeners show: its `Tls.made`."""
     renewed: list[Callable[[], None]] = field(default_factory=list)
-    """Called when the server's certificate was made anew."""
+    """Called when there is another certificate to show."""
     nodes_outdated: Callable[[], None] = lambda: None
     """Called when nodes changed: what the bridge remembers of them is read anew."""
     nudge: Callable[[], None] | None = None
@@ -77,6 +79,7 @@ class House:
     def __post_init__(self) -> None:
         """Wire the parts that are made of others."""
         settings = self.settings
+        self.shown = self.tls.made if self.tls else 0
         self.uploads = UploadFolder(settings.data, settings.disk_floor_bytes)
         self.shelf = Shelf(self.store)
         self.processing = Processing(

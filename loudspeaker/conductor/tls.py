@@ -57,6 +57,11 @@ class Tls:
         """The authority's certificate as text."""
         return self.authority.read_text() if self.authority else None
 
+    @property
+    def made(self) -> int:
+        """When the certificate's file was written, in nanoseconds since 1970; 0 while it is not there."""
+        return self.certificate.stat().st_mtime_ns if self.certificate.exists() else 0
+
     def context(self) -> ssl.SSLContext:
         """For a listener: TLS 1.2 or newer. Raises BadCertificate."""
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from loudspeaker.conductor import tls
+from loudspeaker.conductor import certificates, tls
 from loudspeaker.conductor.certificates import names_of
+from loudspeaker.conductor.opening import open_house
 from loudspeaker.conductor.tls import BadCertificate, Tls
 from loudspeaker.settings import Settings
+from tests.loudspeaker.builders import SetClock
 
 NOW = datetime.now(UTC)
 """OpenSSL looks at the machine's clock."""
@@ -159,3 +161,27 @@ def test_the_certificate_stands_for_the_public_name_first() -> None:
     assert names_of(settings)[0] == "radio.vn"
     assert "10.0.0.5" in names_of(settings)
     assert "0.0.0.0" not in names_of(settings)
+
+
+def test_renewed_files_are_taken_up_by_who_listens(tmp_path: Path) -> None:
+    given, later = made(tmp_path / "a", "radio.vn"), made(tmp_path / "b", "radio.vn")
+    settings = Settings(data=tmp_path / "data", tls_cert=given.certificate, tls_key=given.key)
+    with open_house(settings) as house:
+        shown: list[int] = []
+        house.renewed.append(lambda: shown.append(1))
+        assert not certificates.renew(house)
+        given.certificate.write_bytes(later.certificate.read_bytes())
+        assert not certificates.renew(house), "half of it is there"
+        given.key.write_bytes(later.key.read_bytes())
+        assert certificates.renew(house)
+        assert not certificates.renew(house)
+        assert shown == [1]
+
+
+def test_our_own_certificate_is_renewed_while_the_server_runs(tmp_path: Path) -> None:
+    clock = SetClock(NOW)
+    with open_house(Settings(data=tmp_path, tls="own"), clock) as house:
+        assert not certificates.renew(house)
+        clock.forward(timedelta(days=300))
+        assert certificates.renew(house)
+        assert not certificates.renew(house)
