@@ -86,7 +86,7 @@ def first_run(people: People) -> None:
         page.click("[data-save-root]")
     saved.value.save_as(people.files / "root.pem")
     button(page, "Thiết lập")
-    expect(page.locator("#side")).to_be_attached()
+    expect(page.locator("#side")).to_be_attached(timeout=30_000)
 
 
 def add_person(page: Page, login: str, name: str, role: str) -> None:
@@ -115,7 +115,7 @@ def list_key(page: Page) -> None:
     expect(page.locator("#waiting")).to_contain_text(APPROVER[1])
     button(page, "Ký danh sách")
     give_passphrase(page, AUTHORITY_PASSPHRASE)
-    expect(page.locator("#waiting")).to_have_count(0)
+    expect(page.locator("#waiting")).to_have_count(0, timeout=30_000)
     expect(page.locator("section[aria-labelledby=approvers] table")).to_contain_text(APPROVER[1])
 
 
@@ -127,7 +127,7 @@ def two_for_emergencies(people: People) -> None:
     page.set_input_files("#root-files", people.files / "root.pem")
     button(page, "Ký gốc tin cậy mới")
     facts = page.locator("section[aria-labelledby=root] dl").nth(1)
-    expect(facts).to_contain_text("2")
+    expect(facts).to_contain_text("2", timeout=30_000)
 
 
 def propose_policy(page: Page) -> None:

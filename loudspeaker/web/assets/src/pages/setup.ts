@@ -27,11 +27,15 @@ function ask(button: HTMLButtonElement): void {
   form.addEventListener("submit", (event) => {
     if (one<HTMLInputElement>("input[name=root]", form).value !== "") return;
     event.preventDefault();
+    if (form.hasAttribute("aria-busy")) return;
     event.stopPropagation();
     const chosen = newPassphrase(form);
     if ("wrong" in chosen) return note("fault", chosen.wrong);
     if (!saved) return note("fault", t("Save the key file first. Without it nobody can replace lost or stolen keys later."));
-    sign(secret, chosen.passphrase).catch((failure: unknown) => note("fault", signingWords(failure)));
+    form.setAttribute("aria-busy", "true");
+    sign(secret, chosen.passphrase)
+      .catch((failure: unknown) => note("fault", signingWords(failure)))
+      .finally(() => form.removeAttribute("aria-busy"));
   });
 }
 
