@@ -1,9 +1,10 @@
-"""`python -m chaos.clean_debian`: a node installs itself in a clean Debian root, enrols over loopback and airs there.
+"""`python -m chaos.clean_debian`: a node installs itself in a clean Debian root, enrols over loopback, airs and renews.
 
 The root is made by debootstrap; only this machine's package sources and certificates go into it. Run as root.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -14,25 +15,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from unittest.mock import patch
 
 import httpx2
 import imageio_ffmpeg
 import typer
-from sqlmodel import select
+from sqlmodel import col, select
 
+from chaos.releasing import Keys, build_wheel
 from loudspeaker.bulletins.models import Recording
-from loudspeaker.conductor import enrolling
+from loudspeaker.conductor import enrolling, offline
 from loudspeaker.conductor.house import House
 from loudspeaker.demo.sample import Sample, acting
-from loudspeaker.playbacks.models import Playback
+from loudspeaker.nodes.models import NodeState
+from loudspeaker.playbacks.models import JournalEntry, Playback
+from loudspeaker.users import tokens
 from tests.system import heard
 from tests.system.commune import Commune, sample_commune, until
 
 HERE = Path(__file__).parent.parent
+VERSION, BETTER, BROKEN = "0.1.0", "0.1.1", "0.1.2"
 SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
 PACKAGES = "python3,python3-venv,ca-certificates"
 NODE = "loudspeaker-node"
+WAV_FOLLOWS_S = 3.0
+"""The wav's header follows what is played within a second."""
 SOUNDS_LIKE = 0.9
 """Correlation of what the wav holds with what was approved."""
 
@@ -52,14 +60,17 @@ def check(folder: Path, made: Path | None = None) -> str:
     began = time.monotonic()
     root = folder / "root"
     make_root(root, made)
-    install(root, build_wheel(folder))
+    install(root, build_wheel(folder / "wheels", VERSION))
     installed = time.monotonic() - began
-    with mounted(root), sample_commune(folder) as (commune, sample, house):
-        node = enrol(root, commune, sample, house)
+    keys = Keys()
+    with (patch.object(offline, "install_new_keys", keys.install), mounted(root),
+          sample_commune(folder) as (commune, sample, house)):
+        node = enrol(root, sample, house)
         with running(root):
             correlation, late_ms = air(root, node, commune, sample, house)
+            renewed = renew(root, folder / "wheels", node, commune, sample, house, keys)
     return (f"installed in {installed:.0f} s, enrolled as {node}, aired: correlation {correlation:.3f}, "
-            f"{late_ms:.0f} ms after its instant")
+            f"{late_ms:.0f} ms after its instant; {renewed}")
 
 
 def make_root(root: Path, made: Path | None = None) -> None:
@@ -69,13 +80,6 @@ def make_root(root: Path, made: Path | None = None) -> None:
         return
     subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root), MIRROR], check=True,
                    stdout=subprocess.DEVNULL)
-
-
-def build_wheel(folder: Path) -> Path:
-    """The wheel of this tree."""
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir",
-                    str(folder), str(HERE)], check=True, stderr=subprocess.DEVNULL)
-    return next(folder.glob("loudspeaker-*.whl"))
 
 
 def install(root: Path, wheel: Path) -> None:
@@ -89,12 +93,11 @@ def install(root: Path, wheel: Path) -> None:
         inside(root, "/tmp/install-node", "--from", f"/tmp/{wheel.name}")
 
 
-def enrol(root: Path, commune: Commune, sample: Sample, house: House) -> str:
+def enrol(root: Path, sample: Sample, house: House) -> str:
     """With a token of the server, by the node's own user; the node's id."""
     with house.database.work() as session:
         actor = acting(session, house, sample.people["quantri"])
         card = enrolling.expect_node(session, house, actor, sample.villages["Đồng Tâm"].id, "Cột sạch")
-    del commune
     inside(root, "runuser", "-u", NODE, "--", NODE, "enrol", "--token", "-", said=card.token + "\n")
     assert (root / "etc/loudspeaker/node.json").stat().st_mode & 0o077 == 0, "the configuration is not private"
     return card.node_id
@@ -105,6 +108,7 @@ def air(root: Path, node: str, commune: Commune, sample: Sample, house: House) -
     begins = (datetime.now(UTC) + timedelta(seconds=25)).replace(microsecond=0)
     plan(commune, sample, begins)
     until("the broadcast is in the log", lambda: _played(house, node), 120)
+    time.sleep(WAV_FOLLOWS_S)
     with house.database.read() as session:
         recording = session.get_one(Recording, sample.recordings["call"])
     rendition = next(commune.settings.data.glob(f"recordings/**/{recording.sha256}*"))
@@ -117,16 +121,36 @@ def air(root: Path, node: str, commune: Commune, sample: Sample, house: House) -
     return found
 
 
+def renew(root: Path, wheels: Path, node: str, commune: Commune, sample: Sample, house: House, keys: Keys) -> str:
+    """A release that is well stays; the next one ends at once, and the one before comes back."""
+    with house.database.work() as session:
+        keys.name_software_key(session, house)
+        _, token = tokens.make_token(session, acting(session, house, sample.people["quantri"]), house.now(), "renew")
+    until("the pole holds the root with the software key", lambda: _holds_root(house, node, 2), 120)
+    slots = [_slot(root)]
+    for serial, version, broken, result in ((1, BETTER, False, "healthy"), (2, BROKEN, True, "rolled_back")):
+        keys.publish(house, build_wheel(wheels, version, broken), version, serial, node)
+        ask(commune, "/commands", token, {"scope": f"node:{node}", "kind": "sync"})
+        until(f"release {version}: {result}", lambda wanted=result: wanted in _results(house, node), 240)  # type: ignore[misc]
+        slots.append(_slot(root))
+    assert slots == ["a", "b", "b"], slots
+    return f"{BETTER} stays, {BROKEN} was undone: {', '.join(_results(house, node))}"
+
+
 def plan(commune: Commune, sample: Sample, begins: datetime) -> None:
     """One broadcast of the sample's call, by the editor."""
     programme = {
         "place_id": sample.commune.id, "title": "Từ máy sạch", "air_class": 0, "first_start": begins.isoformat(),
         "items": [{"recordings": {"vi": sample.recordings["call"]}}],
         "targets": [{"kind": "place", "id": sample.villages["Đồng Tâm"].id}]}
-    with httpx2.Client(base_url=commune.url, trust_env=False, timeout=20) as client:
-        answer = client.post("/api/v1/programmes", json=programme,
-                             headers={"Authorization": f"Bearer {sample.editor_token}"})
-    assert answer.status_code == 201, answer.text
+    ask(commune, "/programmes", sample.editor_token, programme)
+
+
+def ask(commune: Commune, path: str, token: str, body: dict[str, Any]) -> None:
+    """Ask the server for something, as a person with a token."""
+    with httpx2.Client(base_url=f"{commune.url}/api/v1", trust_env=False, timeout=20) as client:
+        answer = client.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
+    assert answer.is_success, answer.text
 
 
 def inside(root: Path, *command: str, said: str = "") -> None:
@@ -172,6 +196,22 @@ def running(root: Path) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(15)
+
+
+def _slot(root: Path) -> str:
+    return (root / "opt/loudspeaker-node/current").readlink().name
+
+
+def _results(house: House, node: str) -> list[str]:
+    with house.database.read() as session:
+        found = session.exec(select(JournalEntry.body).where(
+            JournalEntry.node_id == node, JournalEntry.kind == "software").order_by(col(JournalEntry.received_at)))
+        return [json.loads(body)["data"]["result"] for body in found]
+
+
+def _holds_root(house: House, node: str, version: int) -> bool:
+    with house.database.read() as session:
+        return session.get_one(NodeState, node).held_root >= version
 
 
 def _played(house: House, node: str) -> bool:
