@@ -15,7 +15,7 @@ from loudspeaker.conductor.commands import ALL, MAY_COMMAND, MAY_STOP
 from loudspeaker.faults.models import Fault
 from loudspeaker.faults.service import board
 from loudspeaker.nodes.enrolment import EnrolmentState, newest_token, state_of
-from loudspeaker.nodes.models import HeldRecording, Node, NodeHistory, NodeState
+from loudspeaker.nodes.models import HeldRecording, LinkBudget, Node, NodeHistory, NodeState
 from loudspeaker.nodes.service import history_of, node_with_state
 from loudspeaker.orders.models import CommandAnswer, CommandSent, Order, Stop
 from loudspeaker.orders.service import covering, stops_by_scope
@@ -103,8 +103,15 @@ class NodePage:
     own_stop: Stop | None
     faults: Sequence[Fault]
     enrolment: EnrolmentState
+    budget: LinkBudget | None
+    """What its own link may be used for, where that differs from its place's."""
     may_manage: bool
     may_stop: bool
+
+    @property
+    def link_hours(self) -> str:
+        """As people type them: `22:00-04:30, 12:00-13:00`."""
+        return ", ".join("-".join(one) for one in self.budget.hours) if self.budget else ""
 
 
 def nodes_table(session: Session, actor: Actor, place_id: str | None = None, condition: Condition | None = None,
@@ -139,6 +146,7 @@ def node_page(session: Session, actor: Actor, node_id: str, now: datetime, days:
         stops=stops, own_stop=next((one for one in stops if one.scope == f"node:{node.id}"), None),
         faults=[fault for fault, _, _ in board(session, actor, node_id=node.id, limit=10)],
         enrolment=state_of(node, newest_token(session, node.id), now),
+        budget=session.get(LinkBudget, f"node:{node.id}"),
         may_manage=node.retired_at is None and actor.may(place, MAY_COMMAND),
         may_stop=node.retired_at is None and actor.may(place, MAY_STOP))
 

@@ -10,7 +10,9 @@ from fastapi import APIRouter, Form, Response
 from firmware_bridge.contract.documents import CommandKind
 from loudspeaker.conductor import commands, enrolling, poles
 from loudspeaker.conductor.node_pages import Condition, NodePage, node_page, nodes_table
+from loudspeaker.database import after_commit
 from loudspeaker.errors import InvalidError
+from loudspeaker.nodes.budgets import set_budget
 from loudspeaker.nodes.service import node_to_manage, node_with_state
 from loudspeaker.places.service import places_seen_by
 from loudspeaker.users.models import Role
@@ -20,7 +22,7 @@ from loudspeaker.web.enrolment import ENROLMENTS, hand_out
 from loudspeaker.web.fault_words import FAULT_WORDS
 from loudspeaker.web.node_words import CHECKS, COMMANDS, CONDITIONS, RESULTS, TIME_STATES, entry_words
 from loudspeaker.web.page import ActingDesk, Desk, ReadingDesk
-from loudspeaker.web.typed import degrees, words_of
+from loudspeaker.web.typed import degrees, megabytes, spans, words_of
 
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form()]
@@ -114,6 +116,17 @@ def command(desk: ActingDesk, node_id: str, kind: Text = "", volume: Text = "") 
         else:
             raise InvalidError("This command cannot be sent from here.", field="kind")
         return desk.to(f"/nodes/{node_id}#commands", "The command was sent. Its answer appears below.")
+    return _node(desk, "node.html", node_id)
+
+
+@router.post("/nodes/{node_id}/link")
+def limit_link(desk: ActingDesk, node_id: str, mb_a_day: Text = "", hours: Text = "") -> Response:
+    """What its 4G link may be used for."""
+    with desk.trying():
+        node = node_to_manage(desk.session, desk.actor, node_id)
+        set_budget(desk.session, desk.actor, desk.now, node, megabytes(mb_a_day), spans(hours))
+        after_commit(desk.session, desk.house.outdated)
+        return desk.to(f"/nodes/{node_id}#link", "The limit goes to the pole with its next order.")
     return _node(desk, "node.html", node_id)
 
 

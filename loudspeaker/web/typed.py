@@ -25,6 +25,20 @@ def words_of(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
 
+def megabytes(text: str) -> int | None:
+    """A whole number; None when nothing was typed. Raises InvalidError."""
+    if not text.strip():
+        return None
+    if not text.strip().isdecimal():
+        raise InvalidError("The limit is a number of megabytes a day.", field="mb_a_day")
+    return int(text.strip()[:12])
+
+
+def spans(text: str) -> list[list[str]]:
+    """Hours as `22:00-04:30, 12:00-13:00`. What is none is for the service to refuse."""
+    return [[part.strip() for part in one.replace("–", "-").split("-")] for one in text.split(",") if one.strip()]
+
+
 def day_of(text: str) -> date | None:
     """A day as a date field sends it; None when it is empty or none."""
     try:

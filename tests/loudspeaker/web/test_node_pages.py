@@ -171,3 +171,17 @@ def test_a_chart_is_broken_where_nothing_was_measured() -> None:
     assert (chart.low, chart.high, chart.last) == (0.0, 21.0, 21.0)
     assert chart.path.count("M") == 2
     assert line_chart([(START, None)], START, LATER) is None
+
+
+def test_a_link_is_limited_and_what_makes_no_sense_is_said_beside_its_field(commune: Commune) -> None:
+    node = commune.nodes[0].id
+    desk = commune.desk()
+    answer = desk.post(f"/nodes/{node}/link", data={"mb_a_day": "40", "hours": "22:00-04:30, 12:00–13:00"})
+    assert answer.status_code == 303, answer.text
+    page = said(desk.get(f"/nodes/{node}").text)
+    assert "22:00-04:30, 12:00-13:00" in desk.get(f"/nodes/{node}").text
+    assert "Đường truyền 4G" in page
+    wrong = desk.post(f"/nodes/{node}/link", data={"mb_a_day": "much", "hours": ""})
+    assert "Giới hạn là số megabyte mỗi ngày" in said(wrong.text)
+    wrong = desk.post(f"/nodes/{node}/link", data={"mb_a_day": "", "hours": "all night"})
+    assert "Giờ được ghi như 22:00 đến 04:30" in said(wrong.text)
