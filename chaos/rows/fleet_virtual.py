@@ -33,19 +33,19 @@ def server_away(scale: Scale) -> Outcome:
     """Server and broker gone for seven days: what was to air, by the as-run log after their return."""
     with ProcessPoolExecutor(SHARES, get_context("spawn")) as pool:
         poles = scale.pick(POLES_AWAY, 4 * POLES_AWAY) // SHARES
-        told = list(pool.map(_server_away, [poles] * SHARES, range(scale.seed, scale.seed + SHARES)))
+        told = list(pool.map(away_for, [poles] * SHARES, range(scale.seed, scale.seed + SHARES)))
     n, missed, again = (sum(int(one[place]) for one in told) for place in range(3))
     return Outcome(n, missed + again, f"{missed} missed, {again} repeated; the log is complete "
                                       f"{max(one[3] for one in told):.0f} s after the return")
 
 
-def _server_away(poles: int, seed: int) -> tuple[int, int, int, float]:
+def away_for(poles: int, seed: int, away: timedelta = AWAY) -> tuple[int, int, int, float]:
     """Broadcasts, how many of them missed and repeated, and how long until the log was complete."""
     with commune(Size(poles, A_DAY), Nature(), seed) as one:
         gone = one.world.now
         one.conductor.stop()
         one.sky.broker.down()
-        one.world.run_until(gone + AWAY)
+        one.world.run_until(gone + away)
         back = one.world.now
         one.sky.broker.back()
         one.restart()
@@ -73,9 +73,15 @@ def repeated(one: Commune) -> int:
 def stopped_while_away(scale: Scale) -> Outcome:
     """Half of the poles lose their line, half their power; then the stop is pressed; they come back at airtime."""
     poles = scale.pick(STOPPED, 10 * STOPPED)
+    seconds = stopped_content(poles, scale.seed)
+    return Outcome(poles, sum(one > 0 for one in seconds), f"{sum(seconds):.1f} s of stopped content")
+
+
+def stopped_content(poles: int, seed: int) -> list[float]:
+    """Seconds of sound at each pole after it came back."""
     airtime = EVENING + timedelta(minutes=20)
     size = Size(poles, programmes=1, seconds=1200.0, soon=(airtime - EVENING).total_seconds())
-    with commune(size, Nature(MOBILE), scale.seed) as one:
+    with commune(size, Nature(MOBILE), seed) as one:
         one.world.run_until(airtime - timedelta(minutes=10))
         for number, member in enumerate(one.members):
             (member.cut if number % 2 else member.power_off)()
@@ -84,8 +90,7 @@ def stopped_while_away(scale: Scale) -> Outcome:
         heard_before = [len(member.pole.player.heard) for member in one.members]
         _come_back(one, airtime)
         one.world.run_until(airtime + timedelta(minutes=10))
-        seconds = [_sounded(one, member, before) for member, before in zip(one.members, heard_before, strict=True)]
-        return Outcome(poles, sum(one > 0 for one in seconds), f"{sum(seconds):.1f} s of stopped content")
+        return [_sounded(member, before) for member, before in zip(one.members, heard_before, strict=True)]
 
 
 def _come_back(one: Commune, airtime: datetime) -> None:
@@ -97,7 +102,7 @@ def _come_back(one: Commune, airtime: datetime) -> None:
         one.world.after((back - one.world.now).total_seconds(), member.mend if number % 2 else member.power_on)
 
 
-def _sounded(one: Commune, member: Member, before: int) -> float:
+def _sounded(member: Member, before: int) -> float:
     """Seconds of sound since then, what still sounds included."""
     member.pole.player.stop(member.moment().mono)
     return sum(sound.ends - sound.at for sound in member.pole.player.heard[before:])

@@ -144,6 +144,7 @@ def accepts(endpoint: Endpoint) -> bool:
 
 def write_private(file: Path, text: str) -> None:
     """Replace `file` in one step; it is never readable by others, nor half written."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a wiped folder must not keep a broker from its return
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
     with os.fdopen(handle, "w", encoding="utf-8") as draft:
         draft.write(text)
