@@ -52,6 +52,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     lives: int = 0
     version: int = 0
+    trust: int = 1
     kills: Counter[str] = field(default_factory=Counter)
     orders: dict[int, frozenset[str]] = field(default_factory=dict)
     """Broadcasts by version of the order that listed them."""
@@ -134,7 +135,7 @@ def _live(world: World, client: httpx2.Client, point: str | None) -> None:
     """One life, to its death at `point` or, with None, to the end of all that is listed."""
     world.lives += 1
     scene = _scene(world, point)
-    once = point in OF_RECORDINGS or point == Point.COMMAND_KEPT
+    once = point in OF_RECORDINGS or point in (Point.COMMAND_KEPT, Point.TRUST_KEPT)
     killed = _in_child(world, client, scene, point, 1 if once else 1 + int(world.dice.expovariate(1.0)))
     if killed and point is not None:
         world.kills[point] += 1
@@ -147,6 +148,7 @@ def _live(world: World, client: httpx2.Client, point: str | None) -> None:
 class _Scene:
     """What happens to the pole in this life."""
 
+    trust: bytes
     order: bytes
     command: bytes
     statements: dict[str, bytes]
@@ -157,6 +159,7 @@ class _Scene:
 def _scene(world: World, point: str | None) -> _Scene:
     now = world.clock().wall
     world.version += 1
+    world.trust += point == Point.TRUST_KEPT
     first = int((now - NOON).total_seconds() // EVERY_S)
     names = names_of_recordings()
     coming = [broadcast(f"b{number}", NOON + timedelta(seconds=EVERY_S * number), *names[:2], latest_s=LATEST_S)
@@ -169,7 +172,8 @@ def _scene(world: World, point: str | None) -> _Scene:
     sounds = point == Point.COMMAND_KEPT or world.dice.random() < 0.2
     evicted = world.dice.choice(names) if point in OF_RECORDINGS or world.dice.random() < 0.2 else None
     command = by_server(alarm) if sounds else b""
-    return _Scene(by_server(listed), command, signed_statements(), evicted, world.dice.random())
+    trust = Commune(version=world.trust).bundle()
+    return _Scene(trust, by_server(listed), command, signed_statements(), evicted, world.dice.random())
 
 
 def _in_child(world: World, client: httpx2.Client, scene: _Scene, point: str | None, nth: int) -> bool:
@@ -224,7 +228,7 @@ def _play(world: World, client: httpx2.Client, scene: _Scene, kill: _Killer, sha
     pole = LonePole(world.data, client, world.clock, heard=write_heard, reach=kill, passed=note)
     pole.wake()
     pole.take(Connected())
-    pole.receive(Commune().bundle(), Down.TRUST)
+    pole.receive(scene.trust, Down.TRUST)
     if scene.evicted:
         pole.runner._store.remove(scene.evicted)
         pole.take(Evicted(scene.evicted))
