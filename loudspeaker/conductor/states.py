@@ -7,7 +7,7 @@ from typing import Any
 
 from firmware_bridge.bridge.decode import Journal, Message
 from firmware_bridge.contract.messages import Heartbeat, Held, Hello, Presence, Telemetry
-from loudspeaker.conductor.clones import boots_after
+from loudspeaker.conductor.clones import boots_after, is_late
 
 MEASURED = ("offset_ms", "cpu_c", "disk_free_mb", "signal_dbm")
 """What a node's history keeps."""
@@ -54,15 +54,17 @@ class State:
 
     def hear(self, message: Message, at: datetime) -> bool:
         """Take in one message of `at`; False when it is a stale one, which changes nothing."""
-        if self._is_stale(message):
+        if isinstance(message, Heartbeat):  # nearly all are, and none is stale
+            self._alive(at)
+            self._heartbeat(message)
+            return True
+        if self._is_stale(message) or (isinstance(message, Hello) and is_late(self.boots, message, at)):
             return False
         if isinstance(message, Presence) and not message.online:
             self.left_at = at
             return True
         self._alive(at)
-        if isinstance(message, Heartbeat):
-            self._heartbeat(message)
-        elif isinstance(message, Hello):
+        if isinstance(message, Hello):
             self._hello(message, at)
         elif isinstance(message, Journal) and self.journal_id in ("", message.journal):
             self.journal_id = message.journal
@@ -117,7 +119,7 @@ CHANGING = tuple(name for name in COLUMNS if name != "node_id")
 
 def bucket_of(at: datetime) -> datetime:
     """The start of the five minutes that hold `at`."""
-    return at - timedelta(minutes=at.minute % 5, seconds=at.second, microseconds=at.microsecond)
+    return at.replace(minute=at.minute - at.minute % 5, second=0, microsecond=0)
 
 
 def add_to_history(buckets: dict[tuple[str, datetime], dict[str, Any]], node_id: str, message: Message,

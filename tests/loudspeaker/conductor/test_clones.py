@@ -50,7 +50,7 @@ def test_two_machines_at_two_brokers_are_seen_when_both_answer_a_later_roll_call
 
 
 def test_a_late_word_of_the_start_before_is_no_clone() -> None:
-    assert alarms([("a", 1), ("a", 2), ("b", 1), ("a", 2), ("a", 1), ("b", 1)]) == []
+    assert alarms([("a", 1), ("a", 2), ("b", 1), ("a", 2), ("a", 1), ("b", 1), ("b", 2), ("a", 1), ("b", 3)]) == []
 
 
 def test_only_the_last_starts_are_kept() -> None:
