@@ -18,7 +18,7 @@ NODES, FEWER = 10_000, 2_500
 LIMIT_S, LIMIT_MB = 60.0, 500.0
 LINEAR = 1.3
 """Four times the nodes may take this much more than four times the time."""
-A_DAY = 10
+A_DAY = 4
 HORIZON = timedelta(days=8)
 MIDNIGHT = datetime(2026, 3, 1, 17, 0, tzinfo=UTC)
 
