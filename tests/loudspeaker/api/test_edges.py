@@ -14,8 +14,10 @@ from loudspeaker.settings import Settings
 from loudspeaker.users.models import Role
 from tests.loudspeaker.builders import a_client, a_commune, a_user, a_village, house_of
 
-OPEN = {("POST", "/api/v1/session"), ("POST", "/api/v1/setup"), ("OPTIONS", "/api/v1/uploads")}
-"""What a stranger may ask for: to sign in, to set up with the printed code, and what uploads can do."""
+OPEN = {("POST", "/api/v1/session"), ("POST", "/api/v1/setup"), ("POST", "/api/v1/setup/root"),
+        ("OPTIONS", "/api/v1/uploads"), ("GET", "/api/v1/transparency/head"), ("GET", "/api/v1/transparency/entries"),
+        ("GET", "/api/v1/transparency/entries/{position}/proof"), ("GET", "/api/v1/transparency/consistency")}
+"""What a stranger may ask for: to sign in, to set up with the printed code, what uploads can do, the public log."""
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
 
