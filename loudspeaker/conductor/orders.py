@@ -26,6 +26,7 @@ from loudspeaker.orders.service import covering, epoch, stops_by_scope
 from loudspeaker.places.models import Place
 from loudspeaker.playbacks.models import Playback
 from loudspeaker.programmes.poles import Pole, load_poles
+from loudspeaker.versions import next_version
 from schedules.airings import AirClass
 
 KEEP_ENDED = timedelta(minutes=10)
@@ -121,9 +122,7 @@ def build_orders(session: Session, now: datetime, signing: Signing,
                  node_ids: Collection[str] | None = None) -> list[str]:
     """Bring the stored orders of all nodes (or of `node_ids`) up to date; the ids of those that got a new version.
 
-    A node whose content is unchanged keeps its order, unless it is a day old or the node claims a newer one. Versions
-    are the second in which they are made, or the last one and 1 more: a database restored from an older copy never
-    gives a version of the lost time to other content.
+    A node whose content is unchanged keeps its order, unless it is a day old or the node claims a newer one.
     """
     one_writer(session, LOCK)
     material = _Material(session, now, signing.horizon)
@@ -145,11 +144,12 @@ def build_orders(session: Session, now: datetime, signing: Signing,
 def _row(asked: Asked, last: _Last, current_epoch: int, now: datetime, signing: Signing) -> dict[str, object] | None:
     fingerprint = hashlib.sha256(f"{asked.fingerprint} {signing.signer}".encode()).hexdigest()
     fresh = last.issued is not None and now - last.issued < RENEW
-    ahead = last.version < last.held[1] <= (now + CREDIBLE).timestamp() and last.held[0] == current_epoch
+    believed = last.held[0] == current_epoch and last.held[1] <= next_version(last.version, now + CREDIBLE)
+    ahead = believed and last.held[1] > last.version
     if fingerprint == last.fingerprint and fresh and not ahead and last.epoch == current_epoch:
         return None
     sent = last.version if last.epoch == current_epoch else 0
-    version = max((last.held[1] if ahead else sent) + 1, int(now.timestamp()))
+    version = next_version(last.held[1] if ahead else sent, now)
     expires = now + signing.horizon
     document = asked.order(signing.site, current_epoch, version, now, expires)
     return {"node_id": asked.node, "epoch": current_epoch, "version": version, "content_hash": fingerprint,

@@ -15,6 +15,7 @@ from loudspeaker.places import tree
 from loudspeaker.places.models import Place, PolicyVersion
 from loudspeaker.users.access import Actor
 from loudspeaker.users.models import Role
+from loudspeaker.versions import next_version
 from schedules import policy as rules
 
 
@@ -66,7 +67,7 @@ def propose(session: Session, actor: Actor, now: datetime, site: str, place_id: 
     actor.must(place, Role.ADMINISTRATOR, Role.APPROVER)
     newest = session.exec(_versions(place.id)).first()
     # a replaced draft gets a version of its own, so that a signature on the old bytes can never count for the new
-    version = (newest.version + 1) if newest else 1
+    version = next_version(newest.version if newest else 0, now)
     payload = _document(site, place, version, now, fields).to_bytes()
     if newest is not None and newest.envelope is None:
         session.delete(newest)

@@ -24,6 +24,7 @@ from loudspeaker.errors import ConflictError, InvalidError, UnavailableError
 from loudspeaker.places.models import Place, PolicyVersion
 from loudspeaker.transparency import service as log
 from loudspeaker.trust.models import TrustDocument, TrustKind
+from loudspeaker.versions import next_version
 
 ROOT_VALIDITY = timedelta(days=5 * 365)
 LIST_VALIDITY = timedelta(days=400)
@@ -123,9 +124,13 @@ def current_trust(session: Session) -> Trust:
 
 
 def next_list(session: Session, now: datetime, approvers: Sequence[Approver], revoked: Collection[str]) -> ApproverList:
-    """The next approver list, to be signed by a place authority. `revoked` are key ids; what was stays so."""
+    """The next approver list, to be signed by a place authority. `revoked` are key ids; what was stays so.
+
+    Its version is never given twice, even from an older copy of the database.
+    """
     held = held_list(session)
-    return ApproverList(site=current_trust(session).site, version=held.version + 1 if held else 1, issued=now,
+    version = next_version(held.version if held else 0, now)
+    return ApproverList(site=current_trust(session).site, version=version, issued=now,
                         expires=now + LIST_VALIDITY, approvers=tuple(approvers),
                         revoked=tuple(sorted(set(revoked) | set(held.revoked if held else ()))))
 
@@ -139,7 +144,7 @@ def adopt_list(session: Session, actor_id: str | None, now: datetime, signed: En
         raise InvalidError("The approver list does not hold: %(reason)s.", code="list_refused", field="envelope",
                            reason=str(refused)[:200],
                            advice="It must be signed with the key of a place authority.") from refused
-    if listed.version != (held.approvers.version + 1 if held.approvers else 1):
+    if not _was_drawn_from(session, now, listed, held.approvers):
         raise ConflictError("The approver list has changed meanwhile.",
                             advice="Load the page again and sign once more.")
     _store(session, now, TrustKind.APPROVERS, listed.version, signed)
@@ -147,6 +152,18 @@ def adopt_list(session: Session, actor_id: str | None, now: datetime, signed: En
                  approvers=len(listed.approvers), revoked=len(listed.revoked),
                  keys=[one.key_id for one in signed.signatures])
     return listed
+
+
+def _was_drawn_from(session: Session, now: datetime, listed: ApproverList, held: ApproverList | None) -> bool:
+    """Whether `listed` is a next list, and no other came to count since it was drawn up."""
+    last = held.version if held else 0
+    if not last < listed.version <= next_version(last, now):
+        return False
+    if held is None:
+        return True
+    adopted = session.get_one(TrustDocument, (TrustKind.APPROVERS, held.version)).made_at
+    to_the_ms = adopted.replace(microsecond=adopted.microsecond // 1000 * 1000)  # as precise as documents are
+    return listed.issued >= to_the_ms
 
 
 def trust_bundle(session: Session, place: Place) -> TrustBundle:

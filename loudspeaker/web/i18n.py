@@ -11,6 +11,8 @@ from typing import Literal, get_args
 
 from babel.numbers import format_decimal
 
+from loudspeaker.versions import made_at
+
 Language = Literal["vi", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 DEFAULT_LANGUAGE: Language = "vi"
@@ -96,6 +98,13 @@ class Translator:
         ]
         first = next((i for i, (count, _) in enumerate(parts) if count), len(parts) - 1)
         return " ".join(words for i, (count, words) in enumerate(parts[first : first + 2]) if count or not i)
+
+    def version(self, version: int) -> str:
+        """When an order of this version was made, `05:30:07 15/03`; a dash for none."""
+        if version == 0:
+            return "–"
+        made = self._local(made_at(version))
+        return f"{made:%H:%M:%S %d/%m}"
 
     def number(self, value: float, digits: int = 0) -> str:
         """`1.234,5` in Vietnamese, `1,234.5` in English, with so many digits after the mark; a true minus sign."""

@@ -16,13 +16,14 @@ from loudspeaker.orders.service import order_for
 from loudspeaker.places.models import Place
 from loudspeaker.playbacks.models import Playback
 from loudspeaker.users.models import Role
+from loudspeaker.versions import next_version
 from tests.loudspeaker.airing_builders import SITE, a_broadcast, an_approved_recording
 from tests.loudspeaker.builders import START, a_commune, a_node, a_village, a_zone, an_actor
 
 KEY = keys.new_key()
 SIGNING = Signing(SITE, KEY, timedelta(days=8))
 SOON = START + timedelta(hours=1)
-FIRST = int(START.timestamp())
+FIRST = next_version(0, START)
 """The version of an order made at START."""
 
 

@@ -11,6 +11,7 @@ from loudspeaker.conductor.today import today
 from loudspeaker.database import Database
 from loudspeaker.orders.models import Stop
 from loudspeaker.users.models import Role
+from loudspeaker.versions import next_version
 from tests.loudspeaker.airing_builders import SITE, NodeVoice, a_broadcast, an_approved_recording
 from tests.loudspeaker.builders import START, a_commune, a_node, a_village, an_actor
 
@@ -30,8 +31,9 @@ def test_today_shows_what_is_on_the_air_and_how_far_orders_have_come(database: D
         session.add(Stop(scope=f"node:{nodes[2].id}", generation=1, active=True, at=START))
         voice = NodeVoice(nodes[0].id)
         voice.write("play_start", START, broadcast.id)
+        held = (1, next_version(0, START))
         ingest(session, now, [voice.says(voice.batch(), now),
-                              voice.says(voice.heartbeat(o=(1, int(START.timestamp())), p=broadcast.id, m={"offset_ms": -12.5}), now)])
+                              voice.says(voice.heartbeat(o=held, p=broadcast.id, m={"offset_ms": -12.5}), now)])
         author = an_actor(session, Role.EDITOR, commune)
         an_approved_recording(session, commune, author).state = "ready"
         session.flush()
