@@ -24,7 +24,6 @@ SHARE = 600
 """Messages of one node that are taken within each `SHARE_S`, so that none crowds out the others. A node at work sends
 one in forty seconds; one that brings in the journal of a week, a few each second."""
 SHARE_S = 10
-MAX_TOPIC = 256
 SAY_AGAIN = timedelta(minutes=1)
 
 
@@ -131,7 +130,7 @@ class Inbox:
     def put(self, topic: str, payload: bytes, retained: bool = False) -> None:
         """Take a message from the wire. Never blocks for long; what does not fit is counted in the next batch."""
         now = self._now()
-        sender = topic[:MAX_TOPIC].rpartition("/")[0]
+        sender = topic.rpartition("/")[0]
         with self._lock:
             if not self._share.allows(sender, now):
                 self._excess[sender] += 1

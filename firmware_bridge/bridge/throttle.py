@@ -1,6 +1,6 @@
 """A limit on how often one node may make the server work at once."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 class Throttle:
@@ -8,13 +8,13 @@ class Throttle:
 
     def __init__(self, most: int, per: timedelta) -> None:
         self._most, self._per = most, per
-        self._since: datetime | None = None
+        self._since = self._until = datetime.max.replace(tzinfo=UTC)
         self._counts: dict[str, int] = {}
 
     def allows(self, name: str, now: datetime) -> bool:
         """Count one act of `name`; True while it is within the limit. A clock set back begins anew."""
-        if self._since is None or not self._since <= now < self._since + self._per:
-            self._since = now
+        if not self._since <= now < self._until:
+            self._since, self._until = now, now + self._per
             self._counts.clear()
         count = self._counts.get(name, 0) + 1
         self._counts[name] = count
