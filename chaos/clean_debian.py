@@ -31,6 +31,7 @@ from loudspeaker.demo.sample import Sample, acting
 from loudspeaker.nodes.models import NodeState
 from loudspeaker.playbacks.models import JournalEntry, Playback
 from loudspeaker.users import tokens
+from tests.system import commune as commune_of_tests
 from tests.system import heard
 from tests.system.commune import Commune, sample_commune, until
 
@@ -63,8 +64,8 @@ def check(folder: Path, made: Path | None = None) -> str:
     install(root, build_wheel(folder / "wheels", VERSION))
     installed = time.monotonic() - began
     keys = Keys()
-    with (patch.object(offline, "install_new_keys", keys.install), mounted(root),
-          sample_commune(folder) as (commune, sample, house)):
+    with (patch.object(offline, "install_new_keys", keys.install), patch.object(commune_of_tests, "STARTING_S", 120.0),
+          mounted(root), sample_commune(folder) as (commune, sample, house)):
         node = enrol(root, sample, house)
         with running(root):
             correlation, late_ms = air(root, node, commune, sample, house)
