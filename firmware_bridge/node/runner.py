@@ -208,7 +208,7 @@ class Runner:
             return self._turn()
         except Exception as error:  # noqa: BLE001 - the node's main loop goes on whatever happens
             self._log.exception("main_loop")
-            self._is_damaged = isinstance(error, sqlite3.DatabaseError) and is_damage(error)
+            self._is_damaged |= isinstance(error, sqlite3.DatabaseError) and is_damage(error)
             self._inbox.put(Trouble("main_loop", repr(error)))
             time.sleep(0.2)
             return True
