@@ -46,6 +46,12 @@ def test_the_service_has_no_rights_that_it_does_not_need() -> None:
     assert service["User"] == "loudspeaker-node"
 
 
+def test_the_service_may_ask_the_kernel_how_true_the_clock_is_but_not_set_it() -> None:
+    service = unit()["Service"]
+    assert "adjtimex" in service["SystemCallFilter"].split()
+    assert "CAP_SYS_TIME" not in service["CapabilityBoundingSet"]
+
+
 def test_the_script_and_the_service_speak_of_the_same_folders() -> None:
     script, service = SCRIPT.read_text(), unit()["Service"]
     home, etc = (re.findall(rf"^{name}=(\S+)$", script, re.M)[0] for name in ("home", "etc"))
