@@ -5,9 +5,10 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import audio, bytes_a_day, downloads, ingest, memory, orders, start_error
+from benchmarks import audio, bytes_a_day, downloads, group_command, ingest, memory, orders, start_error
 
 BENCHMARKS = {"audio": audio.run, "start_error": start_error.run, "ingest": ingest.run,
+              "group_command": group_command.run,
               "downloads": downloads.run, "bytes_a_day": bytes_a_day.run,
               "orders": orders.run, "memory": memory.run}
 

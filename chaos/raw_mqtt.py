@@ -35,7 +35,7 @@ class RawClient:
         self._rest = b""
         self.closed = False
         host = LOOPBACK.get(endpoint.host, endpoint.host)
-        self._socket = socket.create_connection((host, endpoint.port), ANSWER_S)
+        self.socket = socket.create_connection((host, endpoint.port), ANSWER_S)
         self._send(_packet(0x10, _text(b"MQTT") + bytes([4, flags, 0, 60]) + body))
         answer = self._next(0x20, ANSWER_S)
         self.accepted = answer is not None and answer[1:2] == b"\0"
@@ -72,16 +72,16 @@ class RawClient:
 
     def vanish(self) -> None:
         """Go without a goodbye, so that the will is spoken."""
-        self._socket.close()
+        self.socket.close()
 
     def leave(self) -> None:
         """Say goodbye."""
         self._send(b"\xe0\0")
-        self._socket.close()
+        self.socket.close()
 
     def _send(self, raw: bytes) -> None:
         with contextlib.suppress(OSError):
-            self._socket.sendall(raw)
+            self.socket.sendall(raw)
 
     def _next(self, kind: int, seconds: float) -> bytes | None:
         """The body of the next packet of a kind; others are passed over. None when none comes."""
@@ -96,9 +96,9 @@ class RawClient:
             self._read(left)
 
     def _read(self, seconds: float) -> None:
-        self._socket.settimeout(seconds)
+        self.socket.settimeout(seconds)
         try:
-            data = self._socket.recv(1 << 16)
+            data = self.socket.recv(1 << 16)
         except TimeoutError:
             return
         except OSError:

@@ -155,7 +155,8 @@ class Bridge:
     def publish_command(self, command: Command, envelope: Envelope, nodes: Iterable[str]) -> None:
         """Send a signed command once to its target, then to each of `nodes` (its members) that does not answer.
 
-        Without a broker it goes out with the repetitions. Raises ValueError on a target that is none.
+        Without a broker it goes out with the repetitions. Raises WireError where the link fails or is congested (it is
+        repeated all the same), ValueError on a target that is none.
         """
         kind, _, name = command.target.partition(":")
         if kind == "node":
@@ -166,11 +167,13 @@ class Bridge:
             raise ValueError(f"{command.target!r} is neither node:… nor group:…")
         sent = _Sent(topic, encode(envelope))
         with self._lock:
-            self._commands = {one: kept for one, kept in self._commands.items() if self._outbox.unanswered(one)}
-            self._commands[command.id] = sent
-            self._outbox.commanded(command.id, nodes, command.expires, self._now())
-        if self._links.connected:
-            self._links.publish(topic, sent.payload)
+            try:
+                if self._links.connected:
+                    self._links.publish(topic, sent.payload)  # before the bookkeeping: thousands wait for it
+            finally:
+                self._commands = {one: kept for one, kept in self._commands.items() if self._outbox.unanswered(one)}
+                self._commands[command.id] = sent
+                self._outbox.commanded(command.id, nodes, command.expires, self._now())
 
     def unanswered(self, command: str) -> tuple[str, ...]:
         """Nodes whose journal has not named the command yet."""

@@ -27,6 +27,7 @@ from firmware_bridge.contract.messages import (
     TimeRequest,
 )
 from firmware_bridge.contract.topics import Down, Up
+from firmware_bridge.wire import Address, Congested
 from tests.firmware_bridge.bridge.clients import SITE, Client, node_user, wait_until
 
 
@@ -197,3 +198,52 @@ def test_a_lost_broker_is_one_state_and_nothing_is_due_meanwhile(house: House) -
     assert [state.connected for state in house.states] == [True, False]
     assert house.bridge.broker_state.reason
     assert house.bridge.due() == []
+
+
+class FailingLink:
+    """Connected, as far as anybody knows, until something is published."""
+
+    connected = True
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def publish(self, topic: str, payload: bytes) -> None:
+        raise Congested(topic)
+
+
+def test_a_command_that_the_link_did_not_take_is_repeated_all_the_same() -> None:
+    key = keys.new_key()
+    bridge = Bridge(Address("h", 1, "u", "p", "c"), SITE, key, lambda _node: None, lambda: datetime.now(UTC),
+                    make_link=lambda *_: FailingLink())
+    command = stop_command("group:all")
+    with pytest.raises(Congested):
+        bridge.publish_command(command, command.sign(key), ["n1"])
+    assert bridge.unanswered(command.id) == ("n1",)
+
+
+def test_what_is_said_goes_to_every_broker_and_one_away_is_named() -> None:
+    brokers = [MemoryBroker(SITE), MemoryBroker(SITE)]
+    server, node = server_user(), node_user("n1")
+    made: list[MemoryBroker] = list(brokers)
+    heard = []
+    for broker in brokers:
+        broker.set_users([server, node])
+        broker.start()
+        assert node.rights is not None
+        heard.append(Client(broker.address.address_for(node), node.rights.subscribe, broker))
+    addresses = [Address(name, 1, server.username, server.password, server.client_id) for name in ("one", "two")]
+    bridge = Bridge(addresses, SITE, keys.new_key(), lambda _node: None, lambda: datetime.now(UTC),
+                    make_link=lambda *given: made.pop(0).connection(*given))
+    with heard[0], heard[1]:
+        bridge.start()
+        assert wait_until(lambda: bridge.broker_state.connected and not bridge.broker_state.away)
+        bridge.publish_receipt("n1", "j", 1)
+        assert wait_until(lambda: all(len(one.got) == 2 for one in heard))
+        brokers[0].stop()
+        assert wait_until(lambda: bridge.broker_state.away == ("one:1",))
+        assert bridge.broker_state.connected
+        bridge.publish_receipt("n1", "j", 2)
+        assert wait_until(lambda: len(heard[1].got) == 3)
+        brokers[1].stop()
+        assert wait_until(lambda: not bridge.broker_state.connected)
+    bridge.stop()
