@@ -133,8 +133,8 @@ def node_add(
                             verify=ssl.create_default_context(cafile=ca) if ca else True,
                             headers={"Authorization": f"Bearer {token}"},
                             json={"name": name, "place_id": place, "volume": volume, "hours": hours})
-    except httpx.HTTPError as error:
-        _fail(f"The server does not answer: {error}", "Check its address.")
+    except (httpx.HTTPError, OSError) as error:
+        _fail(f"The server does not answer: {error}", "Check its address, and --ca where it has its own authority.")
     told = answer.json()
     if answer.status_code != 201:
         _fail(told.get("title", answer.text), told.get("what_to_do", ""))
