@@ -51,8 +51,14 @@ def on_connected(turn: Turn) -> None:
     turn.set_link(
         up=True, connection=link.connection + 1, hello_due=now, hello_tries=0, telemetry_due=now,
         heartbeat_due=now + HEARTBEAT_SECONDS * turn.draw(), upload_due=now, upload_tries=0, time_due=now,
-        time_burst=TIME_BURST, nonce=None)
+        time_burst=TIME_AGAIN if _asked_enough(turn) else TIME_BURST, nonce=None)
     _publish(turn, Up.PRESENCE, presence(turn.state, online=True))
+
+
+def _asked_enough(turn: Turn) -> bool:
+    """A whole burst was answered a moment ago: when a broker returns, a district must not ask it all again at once."""
+    samples = turn.state.time.samples
+    return len(samples) >= TIME_BURST and turn.mono - samples[-1].mono < TIME_EVERY_S
 
 
 def on_disconnected(turn: Turn) -> None:
@@ -98,14 +104,22 @@ def next_due(state: State) -> float | None:
 
 
 def heard_from_server(turn: Turn) -> None:
-    """The hello has been answered."""
-    turn.set_link(hello_due=None, hello_tries=0)
+    """The hello has been answered; what is still to be told is due in its time."""
+    turn.set_link(hello_due=turn.state.link.tell_due, hello_tries=0)
 
 
 def say_hello_within(turn: Turn, window_s: float) -> None:
     """Say hello at a random moment within the window."""
     if turn.state.link.up:
         turn.set_link(hello_due=turn.mono + window_s * turn.draw(), hello_tries=0)
+
+
+def tell_within(turn: Turn, window_s: float) -> None:
+    """Something is held now that only a hello tells: say one within the window, whatever is answered meanwhile."""
+    link = turn.state.link
+    if link.up and link.tell_due is None:
+        due = turn.mono + window_s * turn.draw()
+        turn.set_link(tell_due=due, hello_due=due if link.hello_due is None else min(due, link.hello_due))
 
 
 def on_receipt(turn: Turn, receipt: Receipt) -> None:
@@ -179,7 +193,7 @@ def _say_hello(turn: Turn) -> None:
         journal=state.journal.id, first_seq=state.journal.first, last_seq=state.journal.last,
         capabilities=state.who.capabilities, time_state=turn.reading.state))
     wait = min(60.0, 2.0 * 2**min(link.hello_tries, 5)) * (0.5 + turn.draw() / 2)
-    turn.set_link(hello_due=turn.mono + wait, hello_tries=link.hello_tries + 1)
+    turn.set_link(hello_due=turn.mono + wait, hello_tries=link.hello_tries + 1, tell_due=None)
 
 
 def _beat(turn: Turn) -> None:

@@ -260,3 +260,17 @@ def test_what_is_new_is_sent_at_once_however_long_the_rest_has_to_wait_for_its_r
     assert pole.uploads[sent:] == [before]
     pole.run_for(1)
     assert len(pole.uploads) == sent + 1
+
+
+def test_a_connection_that_returns_soon_after_a_whole_burst_asks_the_time_once() -> None:
+    pole = Pole(clock_error_s=None)
+    pole.connect()
+    for asked in range(1, link.TIME_BURST + 1):
+        while len(pole.said("time-request")) < asked:
+            pole.run_for(0.5)
+        answer(pole, trip_s=0.2)
+    pole.take(Disconnected())
+    pole.connect()
+    answer(pole, trip_s=0.2)
+    pole.run_for(60)
+    assert len(pole.said("time-request")) == link.TIME_BURST + 1
