@@ -11,6 +11,8 @@ from firmware_bridge.fleet.pole import Pole
 from firmware_bridge.fleet.summary import percentiles
 from loudspeaker.demo.district import Size
 
+NODES = 300
+"""Of the short form; the long one has a thousand."""
 CONVERGED_S = 60.0
 SILENT_S = 3.0
 SOON_S = 60.0
@@ -20,7 +22,7 @@ FIRST_S = 150.0
 
 def broker_wiped(scale: Scale) -> Outcome:
     """Killed with all it had, while a programme is taken back: every pole holds the new order, and airs no old one."""
-    return asyncio.run(_broker_wiped(scale.pick(1000, 1000), scale.seed))
+    return asyncio.run(_broker_wiped(scale.pick(NODES, 1000), scale.seed))
 
 
 async def _broker_wiped(nodes: int, seed: int) -> Outcome:
@@ -57,7 +59,7 @@ def stale_plays(pole: Pole) -> int:
 
 def everything_stopped(scale: Scale) -> Outcome:
     """The stop is pressed while all poles are on air: how long until the last is silent."""
-    return asyncio.run(_everything_stopped(scale.pick(1000, 1000), scale.seed))
+    return asyncio.run(_everything_stopped(scale.pick(NODES, 1000), scale.seed))
 
 
 async def _everything_stopped(nodes: int, seed: int) -> Outcome:
