@@ -8,11 +8,11 @@ from firmware_bridge.contract.documents import LogUpdate, TreeHead
 from firmware_bridge.contract.envelope import Envelope
 from firmware_bridge.contract.messages import EntryKind, LogHead
 from firmware_bridge.contract.trust import Reason, Refused
-from firmware_bridge.node.link import say_hello_within
+from firmware_bridge.node.link import tell_within
 from firmware_bridge.node.turn import Turn
 
 KEPT = "log_head"
-TOLD_WITHIN_S = 60.0
+TOLD_WITHIN_S = 30.0
 """How soon the server hears which head is carried now."""
 
 
@@ -45,7 +45,7 @@ def _take(turn: Turn, update: LogUpdate) -> None:
     if held is None or head.size > size:
         turn.set(log=_short(head))
         turn.keep(KEPT, dsse.encode(envelope))
-        say_hello_within(turn, TOLD_WITHIN_S)
+    tell_within(turn, TOLD_WITHIN_S)  # also of the head that is held: the server does not know that it is
 
 
 def _read(update: LogUpdate) -> Envelope:

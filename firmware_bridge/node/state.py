@@ -134,6 +134,8 @@ class Link:
     up: bool = False
     connection: int = 0
     hello_due: float | None = None
+    tell_due: float | None = None
+    """By when a hello tells what only a hello tells; answers to others do not settle it."""
     hello_tries: int = 0
     heartbeat_due: float = 0.0
     telemetry_due: float = 0.0

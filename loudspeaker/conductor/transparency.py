@@ -100,11 +100,12 @@ def seal_now(session: Session, house: House) -> str:
 
 
 def to_carry(session: Session, now: datetime) -> Callable[[str], int]:
-    """How many entries the head of a node should have at least: those of the last midnight (UTC).
+    """How many entries the head of a node should have at least: those of the last midnight (UTC), or any at first.
 
     0 for a node that carries another log: it refuses this one, and was told.
     """
-    wanted = log.size_at(session, datetime.combine(now.astimezone(UTC).date(), time(), UTC))
+    midnight = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+    wanted = log.size_at(session, midnight) or min(1, log.size(session))
     held = session.exec(select(NodeState.node_id, NodeState.held_log_size, NodeState.held_log_root)).all()
     ours = {head for head in {(size, root) for _, size, root in held} if _is_ours(session, *head)}
     astray = {node for node, size, root in held if (size, root) not in ours}

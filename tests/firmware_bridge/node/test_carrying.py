@@ -5,7 +5,8 @@ import pytest
 from firmware_bridge.contract.documents import LogUpdate, TrustBundle
 from firmware_bridge.contract.messages import Hello
 from firmware_bridge.contract.topics import Down, Up, of_node
-from tests.firmware_bridge.builders import NODE, SITE, Commune
+from firmware_bridge.node.carrying import TOLD_WITHIN_S
+from tests.firmware_bridge.builders import NODE, SITE, Commune, by_server, receipt
 from tests.firmware_bridge.node.pole import Pole
 from tests.firmware_bridge.publiclog import PublicLog, entries
 
@@ -95,3 +96,12 @@ def test_a_root_of_a_new_key_epoch_begins_a_new_log() -> None:
     pole, fresh = carrying_ten(), PublicLog(*entries(2, "new"))
     pole.receive(handed(fresh.update(0), COMMUNE.then(key_epoch=1)), Down.TRUST)
     assert carried(pole) == (2, fresh.root().hex())
+
+
+def test_which_head_is_carried_is_told_whatever_is_answered_meanwhile() -> None:
+    pole = carrying_ten()
+    pole.receive(by_server(receipt(pole.state.journal.id, 0)), Down.RECEIPT)
+    pole.run_for(TOLD_WITHIN_S + 5)
+    told = pole.hello().held.log
+    assert told is not None
+    assert told.size == 10
