@@ -57,6 +57,7 @@ class LonePole:
         self.player.mono = self.clock.mono
         self.runner = Runner(config("http://nowhere", 9, self.commune), self.data, self.player, NullAmplifier(),
                              self.client, self.clock, reach=self.reach)
+        self.runner._aside = lambda work: None  # type: ignore[method-assign]  # no server to ask, no thread to do it
         self.player.start(self.take)
 
     def wake(self) -> None:
