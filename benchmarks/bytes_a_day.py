@@ -56,8 +56,9 @@ def run() -> list[dict[str, object]]:
     return [
         {"what": "bytes of an idle day", "against": "1 MB", "ratio": round(idle_mb / IDLE_MB, 2), "limit": 1.0,
          "ok": idle_mb <= IDLE_MB, "detail": f"{idle_mb:.2f} MB, TLS and headers included"},
-        {"what": f"bytes of a day with {SESSIONS} × {SESSION_S // 60} min, {BULLETIN_S // 60} of them new", "against": "streaming them at 128 kb/s",
-         "ratio": round(day_mb / stream_mb, 3), "limit": SHARE, "ok": day_mb <= SHARE * stream_mb,
+        {"what": f"bytes of a day with {SESSIONS} × {SESSION_S // 60} min, {BULLETIN_S // 60} of them new",
+         "against": "streaming them at 128 kb/s", "ratio": round(day_mb / stream_mb, 3), "limit": SHARE,
+         "ok": day_mb <= SHARE * stream_mb,
          "detail": f"{day_mb:.1f} MB, streaming {stream_mb:.1f} MB"},
     ]
 

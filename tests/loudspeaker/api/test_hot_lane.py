@@ -135,6 +135,17 @@ def test_a_client_that_reads_slowly_gets_all_and_one_that_leaves_frees_its_place
     assert hot.turnstile.busy == 0
 
 
+def test_over_tls_it_goes_through_the_transport_piece_by_piece(hot: Hot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HotLane, "_own_socket", lambda _lane: None)
+    with hot.ask() as slow:
+        time.sleep(0.1)
+        assert hot.turnstile.busy == 1
+        status, _, body = answered(slow)
+    assert (status, body == RAW) == (200, True)
+    with hot.ask("Range: bytes=100-199") as part:
+        assert answered(part)[2] == RAW[100:200]
+
+
 def test_whatever_is_unusual_takes_the_long_way(hot: Hot) -> None:
     for client in (hot.ask(token="unknown"), hot.ask(path=f"/recordings/{'0' * 64}"), hot.ask("Cookie: a=b"),
                    hot.ask("Range: bytes=9999999-"), hot.ask("Connection: close"), hot.ask(path="/healthz")):
