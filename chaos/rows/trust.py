@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from chaos import forgeries
 from chaos.attacks import ATTACKS, killed, unharmed
 from chaos.forgeries import accepts, alter, kinds
 from chaos.frame import Outcome, Row, Scale
+from chaos.hostile import SOUND_S, listen_to
 from chaos.insider import Insider
 from chaos.robbery import recovers
 from firmware_bridge.contract.topics import Down
@@ -59,6 +61,17 @@ def stolen_server_key(scale: Scale) -> Outcome:
     return Outcome(count, bad, "without a visit, with and without kills and NTP")
 
 
+def stolen_server(scale: Scale) -> Outcome:
+    """Cold and live: what poles let be heard, by their wav, while a thief orders eight sounds that nobody approved."""
+    poles = scale.pick(10, 20)
+    with tempfile.TemporaryDirectory() as cold, tempfile.TemporaryDirectory() as live, ThreadPoolExecutor(2) as both:
+        runs = [both.submit(listen_to, poles, Path(folder), folder is live) for folder in (cold, live)]
+        heard = [one for run in runs for one in run.result()]
+    bad = sum(one.unapproved_s > 0 or one.approved_s < SOUND_S / 2 for one in heard)
+    return Outcome(len(heard), bad, f"{sum(one.unapproved_s for one in heard):.1f} s unapproved and "
+                                    f"{sum(one.approved_s for one in heard):.0f} s approved audio heard")
+
+
 def one_insider(scale: Scale) -> Outcome:
     """A person with every pair of roles tries to air what nobody else has heard: nothing is approved."""
     roles, bad, tried = list(Role), 0, 0
@@ -89,5 +102,6 @@ ROWS = (
     Row("attacks", "Replay, rollback, swap, freeze, fast-forward, laundering", "none succeeds, also after kills",
         repository_attacks),
     Row("attacks", "Stolen server key, key epoch", "every pole is back without a visit", stolen_server_key),
+    Row("attacks", "Stolen server, cold and live", "0 seconds of unapproved audio", stolen_server),
     Row("attacks", "One insider", "nobody approves alone, whatever the roles", one_insider),
 )

@@ -22,9 +22,10 @@ def trust_page(desk: ReadingDesk) -> Response:
     trust.must_govern(desk.session, desk.actor)
     state = trust_state(desk.session, desk.house)
     draft = trust.list_to_sign(desk.session, desk.house, desk.actor) if state.root_version else None
+    unseen = {"version", "issued", "expires"}
     return desk.show(
         "trust.html", "people", state=state, concern_words=CONCERN_WORDS, payload_type=ApproverList.TYPE,
-        shown=draft.model_dump(mode="json", exclude_none=True, exclude={"version", "issued", "expires"}) if draft else {},
+        shown=draft.model_dump(mode="json", exclude_none=True, exclude=unseen) if draft else {},
         signing_keys=[one.id for one in trust.authority_keys_of(desk.session, desk.actor) if one.sealed is not None],
         administers=trust.administers(desk.session, desk.actor),
         strict_kinds=[(one.value, KIND_WORDS[one]) for one in STRICT_KINDS])
