@@ -41,4 +41,16 @@ MUTANTS: tuple[Mutant, ...] = (
            "    return bool(hello.connection <= highest and at.timestamp() - since <= STRAGGLES_S)\n",
            "    return True\n",
            ("tests/loudspeaker/conductor/test_clones.py",)),
+    Mutant("let one node fill the inbox", "firmware_bridge/bridge/inbox.py",
+           "            if not self._share.allows(sender, now):\n", "            if False:\n",
+           ("tests/firmware_bridge/bridge/test_inbox.py::"
+            "test_a_flooding_node_loses_its_own_messages_and_nobody_elses",)),
+    Mutant("let Mosquitto's users publish anywhere", "firmware_bridge/bridge/broker/dynsec.py",
+           'DENIED = {"publishClientSend": False', 'DENIED = {"publishClientSend": True',
+           ("tests/contract_suites/test_rights_matrix.py::"
+            "test_no_node_hears_or_says_what_is_not_its_own[mosquitto]",)),
+    Mutant("speak at one of several brokers only", "firmware_bridge/bridge/links.py",
+           "                taken = True\n", "                return\n",
+           ("tests/firmware_bridge/bridge/test_server.py::"
+            "test_what_is_said_goes_to_every_broker_and_one_away_is_named",)),
 )
