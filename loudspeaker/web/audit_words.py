@@ -10,6 +10,7 @@ _NOUNS = {
     "trust": marked("Trust"), "programme": marked("Programme"), "broadcast": marked("Broadcast"),
     "stop": marked("Stop"), "command": marked("Command"), "fault": marked("Fault"), "site": marked("Installation"),
     "playback": marked("As-run log"), "log": marked("Logs"),
+    "software": marked("Loudspeakers' program"),
 }
 
 _VERBS = {
@@ -33,6 +34,8 @@ _VERBS = {
     "owners_needed": marked("number of approvers changed"), "second_hearing": marked("heard as second listener"),
     "approvers": marked("list of approvers signed"), "propose": marked("proposed"),
     "security": marked("refused something"),
+    "published": marked("offered to the first loudspeakers"), "everywhere": marked("offered to all loudspeakers"),
+    "halted": marked("halted, a loudspeaker went back to the one before"),
     "close_for_retired": marked("closed, node taken down"),
 }
 
