@@ -43,7 +43,8 @@ def cards_page(desk: ReadingDesk, word: str = "", size: str = "a4") -> Response:
     """The cards that this person made within the last hour, to be printed."""
     cards = desk.house.handouts.see(word, desk.actor.user.id, desk.now)
     return desk.show("node_cards.html", "nodes", cards=[(one, _qr(one.token), _lines(one.token)) for one in cards],
-                     word=word, size="a6" if size == "a6" else "a4", server=desk.house.public_url, enrol=ENROL, start=START)
+                     word=word, size="a6" if size == "a6" else "a4", server=desk.house.public_url, enrol=ENROL,
+                     start=START)
 
 
 @router.get("/nodes/import")
