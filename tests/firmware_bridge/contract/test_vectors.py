@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def independent(folder: Path) -> dict[str, object]:
-    command = [find_node().program, str(INDEPENDENT), str(folder)]
+    command = [str(find_node().program), str(INDEPENDENT), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     told: dict[str, object] = json.loads(done.stdout)
     return told

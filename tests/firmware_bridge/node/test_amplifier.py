@@ -161,15 +161,19 @@ def test_the_agent_opens_it_at_the_first_sample_and_closes_it_behind_the_last() 
     assert begun + 5 <= last < begun + 9
 
 
+def is_open(pole: Pole) -> bool:
+    return pole.opened[-1][0]
+
+
 def test_a_stop_closes_it() -> None:
     pole = Pole().ready()
     pole.receive(by_server(order(broadcast("b", NOON.replace(minute=1), sha("x")))))
     pole.store(sha("x"), approved(sha("x")))
     pole.run_for(70)
-    assert pole.opened[-1][0]
+    assert is_open(pole)
     pole.receive_group(by_server(stop(1, issued=pole.now)))
     pole.run_for(5)
-    assert not pole.opened[-1][0]
+    assert not is_open(pole)
     pole.receive_group(by_server(play_now("n", sha("x"), issued=pole.now)))
     pole.run_for(5)
-    assert not pole.amplifier
+    assert not is_open(pole)
