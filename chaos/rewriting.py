@@ -170,8 +170,8 @@ def delete_a_line_and_make_all_hashes_fit(session: Session, random: Random) -> N
 
 def put_in_a_line(session: Session, random: Random) -> None:
     """One line more in the middle, all after it moved on."""
-    before = _line(session, random).seq
     lines = [one.model_dump() for one in session.exec(select(AuditEntry).order_by(col(AuditEntry.seq)))]
+    before = random.randrange(1, len(lines))  # behind the last it would be an act like any other
     forged = lines[before - 1] | {"actor_id": "mai"}
     session.exec(delete(AuditEntry))
     session.expunge_all()
