@@ -114,7 +114,7 @@ def _turn_hostile(depot: Depot, folder: Path, commune: Commune, start: datetime,
 def _order(depot: Depot, start: datetime, version: int, *names: str) -> bytes:
     begins = [start + timedelta(seconds=(SOUND_S + 0.25) * number) for number in range(len(names))]
     planned = [broadcast(f"b{number}-{name[:8]}", at, name, latest_s=2,
-                         air_class=AirClass.EMERGENCY if number % 2 and number != 4 else AirClass.ORDINARY)
+                         air_class=AirClass.EMERGENCY if number == 1 else AirClass.ORDINARY)
                for number, (at, name) in enumerate(zip(begins, names, strict=True))]
     return by_server(order(*planned, version=version, issued=datetime.now(UTC) - timedelta(seconds=1),
                            lengths=dict.fromkeys(names, _ms(SOUND_S)),
