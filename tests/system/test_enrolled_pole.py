@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -98,6 +99,12 @@ def listening(process: int) -> list[str]:
     return found
 
 
+def test_a_process_that_listens_is_found_out() -> None:
+    with socket.create_server((HOST, 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind((HOST, 0))
+        assert {one.split()[0] for one in listening(os.getpid())} >= {"tcp", "udp"}
+
+
 def as_pole(config: NodeConfig, folder: Path, on_gone: Callable[[str], None] = lambda _why: None,
             login: int = 0) -> Connection:
     """A bare client of the broker with a pole's credentials; started."""
@@ -125,6 +132,7 @@ def test_a_pole_comes_by_its_card_speaks_over_tls_and_fetches_new_credentials(si
     pole.start()
     try:
         until("the pole is heard", lambda: site.node(node)["state"]["online"], 60.0)
+        assert pole.pid is not None
         assert listening(pole.pid) == [], "a pole is reached by nobody"
         site.client.post(f"/api/v1/nodes/{node}/credentials/replace").raise_for_status()
         asked = f"/api/v1/nodes/{node}/enrolment"
