@@ -151,7 +151,8 @@ def _other_signer(draw: random.Random, kind: Kind, others: tuple[Kind, ...]) -> 
 def _deep(draw: random.Random, kind: Kind, others: tuple[Kind, ...]) -> bytes:
     depth = draw.choice([13, 100, 100_000])
     nested = b'{"a":' * depth + b"1" + b"}" * depth
-    return draw.choice([nested, _encode(kind, nested), _encode(kind, kind.good.payload[:-1] + b',"a":' + nested + b"}")])
+    inside = kind.good.payload[:-1] + b',"a":' + nested + b"}"
+    return draw.choice([nested, _encode(kind, nested), _encode(kind, inside)])
 
 
 def _not_text(draw: random.Random, kind: Kind, others: tuple[Kind, ...]) -> bytes:
