@@ -94,6 +94,8 @@ def _evidence(desk: Desk) -> Callable[[Fault], str]:
     def said(fault: Fault) -> str:
         if fault.note:
             return fault.note
+        if fault.kind == FaultKind.OFFLINE and fault.node_id is None:  # a whole place is silent
+            return desk.t.gettext("All %(n)s loudspeakers of this place are silent.", n=fault.data.get("detail", ""))
         reason = fault.data.get("reason")
         return refusal_words(desk.t, reason) if reason else ""
 
