@@ -49,8 +49,9 @@ def open_faults(session: Session, now: datetime, findings: Iterable[Finding], co
             fault = Fault(kind=newest.kind, source=Source.SYSTEM, node_id=newest.node_id, place_id=newest.place_id,
                           opened_at=now)
             opened.append(fault)
+        count = int(fault.data.get("count", 0)) + sum(one.times for one in same)
         fault.data = {"reason": newest.reason, "detail": _printable(newest.detail) or fault.data.get("detail", ""),
-                      "count": int(fault.data.get("count", 0)) + sum(one.times for one in same), "last_at": now.isoformat()}
+                      "count": count, "last_at": now.isoformat()}
         session.add(fault)
     session.flush()
     return opened

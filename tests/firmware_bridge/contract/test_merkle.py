@@ -26,17 +26,17 @@ def by_the_book(leaves: list[bytes]) -> bytes:
 KEPT = PublicLog(*entries(70))
 
 
-def test_the_empty_log_has_the_root_of_the_book():
+def test_the_empty_log_has_the_root_of_the_book() -> None:
     assert merkle.root(0, KEPT.subtree) == merkle.EMPTY == by_the_book([])
 
 
 @given(SIZES)
-def test_roots_are_those_of_the_book(size: int):
+def test_roots_are_those_of_the_book(size: int) -> None:
     assert merkle.root(size, KEPT.subtree) == by_the_book(entries(size))
 
 
 @given(st.data(), SIZES)
-def test_every_entry_is_proved_to_be_in_the_log_and_no_other(data: st.DataObject, size: int):
+def test_every_entry_is_proved_to_be_in_the_log_and_no_other(data: st.DataObject, size: int) -> None:
     position = data.draw(st.integers(0, size - 1))
     proof, root = merkle.inclusion(position, size, KEPT.subtree), by_the_book(entries(size))
     assert merkle.includes(entries(size)[position], position, size, proof, root)
@@ -48,7 +48,7 @@ def test_every_entry_is_proved_to_be_in_the_log_and_no_other(data: st.DataObject
 
 @settings(max_examples=300)
 @given(st.data(), SIZES)
-def test_a_log_that_grew_is_proved_to_go_on(data: st.DataObject, new: int):
+def test_a_log_that_grew_is_proved_to_go_on(data: st.DataObject, new: int) -> None:
     old = data.draw(st.integers(0, new))
     proof = merkle.consistency(old, new, KEPT.subtree)
     assert merkle.goes_on(old, by_the_book(entries(old)), new, by_the_book(entries(new)), proof)
@@ -56,7 +56,7 @@ def test_a_log_that_grew_is_proved_to_go_on(data: st.DataObject, new: int):
 
 @settings(max_examples=300)
 @given(st.data(), SIZES)
-def test_a_log_that_was_rewritten_has_no_proof(data: st.DataObject, new: int):
+def test_a_log_that_was_rewritten_has_no_proof(data: st.DataObject, new: int) -> None:
     old = data.draw(st.integers(1, new))
     altered = entries(new)
     altered[data.draw(st.integers(0, old - 1))] = b"rewritten"
@@ -67,7 +67,7 @@ def test_a_log_that_was_rewritten_has_no_proof(data: st.DataObject, new: int):
 
 
 @given(st.data(), SIZES)
-def test_an_altered_proof_does_not_hold(data: st.DataObject, new: int):
+def test_an_altered_proof_does_not_hold(data: st.DataObject, new: int) -> None:
     old = data.draw(st.integers(0, new))
     proof = merkle.consistency(old, new, KEPT.subtree)
     wrong = [*proof, merkle.EMPTY] if not proof else [
@@ -75,5 +75,5 @@ def test_an_altered_proof_does_not_hold(data: st.DataObject, new: int):
     assert not merkle.goes_on(old, by_the_book(entries(old)), new, by_the_book(entries(new)), wrong)
 
 
-def test_a_log_never_goes_on_backwards():
+def test_a_log_never_goes_on_backwards() -> None:
     assert not merkle.goes_on(3, by_the_book(entries(3)), 2, by_the_book(entries(2)), [])

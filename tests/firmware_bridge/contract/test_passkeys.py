@@ -29,13 +29,13 @@ def holds(value: bytes, message: bytes = MESSAGE, passkey: Passkey = HERS.passke
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_assertion_over_the_message_holds(kind: KeyKind):
+def test_an_assertion_over_the_message_holds(kind: KeyKind) -> None:
     hers = Authenticator(kind=kind)
     assert holds(hers.assertion(MESSAGE), passkey=hers.passkey)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_assertion_over_something_else_does_not(kind: KeyKind):
+def test_an_assertion_over_something_else_does_not(kind: KeyKind) -> None:
     hers = Authenticator(kind=kind)
     assert not holds(hers.assertion(b"something else"), passkey=hers.passkey)
     assert not holds(hers.assertion(MESSAGE), b"something else", hers.passkey)
@@ -60,23 +60,23 @@ def test_an_assertion_over_something_else_does_not(kind: KeyKind):
     (replace(HERS, more={"n": float("nan")}), "not strict JSON"),
     (replace(HERS, name="another telephone"), "another passkey"),
 ])
-def test_an_assertion_made_otherwise_does_not_hold(wrong: Authenticator, why: str):
+def test_an_assertion_made_otherwise_does_not_hold(wrong: Authenticator, why: str) -> None:
     assert holds(HERS.assertion(MESSAGE))
     assert not holds(wrong.assertion(MESSAGE)), why
 
 
-def test_a_synchronised_passkey_holds_whatever_its_counter():
+def test_a_synchronised_passkey_holds_whatever_its_counter() -> None:
     assert holds(replace(HERS, flags=0x1D).assertion(MESSAGE))
 
 
-def test_client_data_may_say_more_than_is_asked():
+def test_client_data_may_say_more_than_is_asked() -> None:
     assert holds(replace(HERS, more={"other_keys_can_be_added_here": "do not compare", "crossOrigin": None})
                  .assertion(MESSAGE))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-def test_no_bit_of_an_assertion_can_be_altered(kind: KeyKind, data: st.DataObject):
+def test_no_bit_of_an_assertion_can_be_altered(kind: KeyKind, data: st.DataObject) -> None:
     hers = Authenticator(kind=kind)
     value = bytearray(hers.assertion(MESSAGE))
     bit = data.draw(st.integers(0, len(value) * 8 - 1))
@@ -85,25 +85,25 @@ def test_no_bit_of_an_assertion_can_be_altered(kind: KeyKind, data: st.DataObjec
 
 
 @given(st.integers(0, 400))
-def test_no_assertion_can_be_cut_or_lengthened(length: int):
+def test_no_assertion_can_be_cut_or_lengthened(length: int) -> None:
     value = HERS.assertion(MESSAGE)
     if length != len(value):
         assert not holds((value + bytes(400))[:length])
 
 
-def test_duplicate_keys_in_the_client_data_are_refused():
+def test_duplicate_keys_in_the_client_data_are_refused() -> None:
     value = HERS.assertion(MESSAGE)
     head, client = value[:101], value[101:]
     assert not holds(head + client.replace(b'{"type"', b'{"type":"webauthn.get","type"'))
 
 
 @pytest.mark.parametrize("point", ["04" + "00" * 64, "04" + "ff" * 64, "02" + "11" * 64])
-def test_a_point_that_is_not_on_the_curve_verifies_nothing(point: str):
+def test_a_point_that_is_not_on_the_curve_verifies_nothing(point: str) -> None:
     bad = replace(HERS.passkey, public_key=b64encode(bytes.fromhex(point)).decode())
     assert not holds(HERS.assertion(MESSAGE), passkey=bad)
 
 
-def test_a_passkey_is_no_plain_key_and_a_plain_key_no_passkey():
+def test_a_passkey_is_no_plain_key_and_a_plain_key_no_passkey() -> None:
     hers = Authenticator(kind=KeyKind.PASSKEY_ED25519)
     signed = hers.sign("application/x", b"{}")
     named = key_id(hers.public_key)
@@ -115,7 +115,7 @@ def test_a_passkey_is_no_plain_key_and_a_plain_key_no_passkey():
     assert good_signers(plain, {named: hers.passkey}) == frozenset()
 
 
-def test_an_assertion_travels_in_the_envelope_and_nothing_between_it_and_a_signature_does():
+def test_an_assertion_travels_in_the_envelope_and_nothing_between_it_and_a_signature_does() -> None:
     signed = HERS.sign("application/x", b"{}")
     assert dsse.decode(dsse.encode(signed)) == signed
     for length in (0, 63, 65, 101, passkeys.MAX_BYTES + 1):
@@ -136,7 +136,7 @@ def listed(authenticator: Authenticator, **other: object) -> Trust:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_recording_approved_by_passkey_may_air(kind: KeyKind):
+def test_a_recording_approved_by_passkey_may_air(kind: KeyKind) -> None:
     hers, said = Authenticator(kind=kind), statement(sha("news"))
     signed = hers.sign(RecordingStatement.TYPE, said.to_bytes())
     assert read_recording(signed, listed(hers), PATH, NOON) == said
@@ -145,14 +145,14 @@ def test_a_recording_approved_by_passkey_may_air(kind: KeyKind):
 @pytest.mark.parametrize("change", [
     {"kind": "passkey-of-tomorrow"}, {"origin": None}, {"relying_party": None}, {"kind": "ed25519"},
     {"origin": "https://other.example.vn"}, {"public_key": public("hoa")}])
-def test_a_passkey_that_is_listed_otherwise_never_counts(change: dict[str, object]):
+def test_a_passkey_that_is_listed_otherwise_never_counts(change: dict[str, object]) -> None:
     signed = HERS.sign(RecordingStatement.TYPE, statement(sha("news")).to_bytes())
     with pytest.raises(Refused) as refused:
         read_recording(signed, listed(HERS, **change), PATH, NOON)
     assert refused.value.reason in (Reason.FOREIGN_KEY, Reason.BAD_SIGNATURE)
 
 
-def test_the_second_listener_does_not_count_as_approver():
+def test_the_second_listener_does_not_count_as_approver() -> None:
     trust, said = Commune().full_trust(), statement(sha("news"), second_listener="hoa")
     with pytest.raises(Refused) as refused:
         read_recording(said.sign(key("hoa")), trust, PATH, NOON)
@@ -160,7 +160,7 @@ def test_the_second_listener_does_not_count_as_approver():
     assert refused.value.reason is Reason.TOO_FEW_OWNERS
 
 
-def test_the_author_is_no_second_listener():
+def test_the_author_is_no_second_listener() -> None:
     said = statement(sha("news"), second_listener="an", author="an")
     with pytest.raises(Refused) as refused:
         read_recording(said.sign(key("hoa")), Commune().full_trust(), PATH, NOON)

@@ -25,6 +25,10 @@ FULL = refused(sqlite3.SQLITE_FULL, "database or disk is full")
 NO_SYNC = refused(sqlite3.SQLITE_IOERR_FSYNC, "disk I/O error")
 
 
+def is_troubled(ledger: Ledger) -> bool:
+    return ledger.trouble is not None
+
+
 def refuse(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, error: sqlite3.OperationalError, times: int) -> None:
     """The disk refuses the next commits."""
     commit, left = ledger.journal.commit, [error] * times
@@ -66,10 +70,10 @@ def test_what_the_disk_refuses_is_remembered_in_order_and_written_when_it_can(
     refuse(ledger, monkeypatch, FULL, 2)
     ledger.commit([entry(1), Keep("seen", b"1 1")])
     ledger.commit([entry(2), Keep("seen", b"1 2")])
-    assert ledger.trouble is not None
+    assert is_troubled(ledger)
     assert written(tmp_path) == []
     ledger.commit([entry(3)])
-    assert ledger.trouble is None
+    assert not is_troubled(ledger)
     assert written(tmp_path) == [1, 2, 3]
     assert ledger.journal.kept() == {"seen": b"1 2"}
 

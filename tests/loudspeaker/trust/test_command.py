@@ -1,8 +1,8 @@
 """`loudspeaker trust`: keys in files, roots signed by them, and a way off the server for those of the first version."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -30,15 +30,15 @@ class Terminal:
         assert (done.exit_code != 0) is fails, done.output
         return done.output
 
-    def shown(self) -> dict[str, object]:
+    def shown(self) -> dict[str, Any]:
         return dict(json.loads(self.run("show", "--json")))
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     monkeypatch.setenv("LOUDSPEAKER_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    yield Terminal(tmp_path)
+    return Terminal(tmp_path)
 
 
 def test_keys_go_into_files_and_none_stays_on_the_server(terminal: Terminal) -> None:
@@ -121,7 +121,7 @@ def test_keys_that_the_first_version_left_on_the_server_are_replaced_and_deleted
         assert left_online(house.key_folder) == []
     shown = terminal.shown()
     assert (shown["root_version"], shown["list_version"] > 0, shown["concerns"]) == (3, True, [])
-    (authority,) = shown["authorities"]  # type: ignore[misc]
+    (authority,) = shown["authorities"]
     assert authority["key_id"] != key_id(public_to_base64(old["authority"]))
     terminal.run("rotate", "--root-key", "root.pem")
     assert "No root and authority keys" in terminal.run("take-offline", "--keys-out", "x", "--authority-out", "y",

@@ -44,8 +44,8 @@ def test_the_list_shows_state_by_word_and_narrows_by_place_and_state(commune: Co
 
 def test_a_node_that_does_not_hold_its_newest_order_waits_for_it(commune: Commune) -> None:
     with commune.database.work() as session:
-        session.add(Order(node_id=commune.nodes[0].id, epoch=1, version=next_version(0, START), content_hash="", envelope=b"",
-                          issued=START, expires=START + timedelta(days=8)))
+        session.add(Order(node_id=commune.nodes[0].id, epoch=1, version=next_version(0, START), content_hash="",
+                          envelope=b"", issued=START, expires=START + timedelta(days=8)))
     page = said(commune.desk().get("/nodes").text)
     assert "chờ nạp lịch" in page
     assert "đã nạp –, mới nhất 08:00:00 02/03" in page
