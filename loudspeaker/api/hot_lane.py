@@ -9,7 +9,6 @@ import contextlib
 import math
 import os
 import re
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,8 @@ from loudspeaker.users.secrets import digest
 
 LONGEST_HEAD = 4096
 PIECE = 256 * 1024
+FIRST = 16 * 1024
+"""Goes out in one with the head."""
 STALLED_S = 60.0
 """A node that takes nothing for so long is gone."""
 _PATH = re.compile(rb"/recordings/([0-9a-f]{64})")
@@ -50,8 +51,12 @@ class _Giving:
     at: int
     end: int
     began: float
-    stalled: asyncio.TimerHandle
-    direct: socket.socket | None
+    head: bytes
+    direct: int | None
+    """The connection's descriptor, where the kernel may send past the transport."""
+    waiting: int | None = None
+    """A second descriptor of it, since asyncio guards its transport's own: told when there is room."""
+    stalled: asyncio.TimerHandle | None = None
 
 
 def read_plain(data: bytes) -> Asked | None:
@@ -123,8 +128,7 @@ class HotLane(H11Protocol):
             self.transport.write(_busy(wait))
             self._await_next()
             return True
-        self.transport.write(_head(asked.sha256, part, len(held.data)))
-        self._giving = _Giving(node, held, *part, now, self._watch(), self._own_socket())
+        self._giving = _Giving(node, held, *part, now, _head(asked.sha256, part, len(held.data)), self._descriptor())
         self._give()
         return True
 
@@ -133,17 +137,19 @@ class HotLane(H11Protocol):
         giving = self._giving
         if giving is None:
             return
-        giving.stalled.cancel()
         if self.transport.is_closing():
             self._end()
             return
         try:
-            whole = self._give_directly(giving, giving.direct) if giving.direct else self._give_by_transport(giving)
+            whole = (self._give_by_transport(giving) if giving.direct is None
+                     else self._give_directly(giving, giving.direct))
         except OSError:
             self.transport.abort()
             return
+        if giving.stalled is not None:
+            giving.stalled.cancel()
         if not whole:
-            giving.stalled = self._watch()
+            giving.stalled = self.loop.call_later(STALLED_S, self.transport.abort)
             return
         self._end()
         self._await_next()
@@ -151,41 +157,48 @@ class HotLane(H11Protocol):
             later, self._later = self._later, b""
             self.data_received(later)
 
-    def _give_directly(self, giving: _Giving, direct: socket.socket) -> bool:
-        """By the kernel, straight from the memory that all share."""
+    def _give_directly(self, giving: _Giving, direct: int) -> bool:
+        """By the kernel, straight from the memory that all share; the head goes out with the first of it."""
         with contextlib.suppress(BlockingIOError):
+            while giving.head:
+                first = giving.sheet.data[giving.at:min(giving.at + FIRST, giving.end)]
+                sent = os.writev(direct, (giving.head, first))
+                giving.at += max(0, sent - len(giving.head))
+                giving.head = giving.head[sent:]
             while giving.at < giving.end:
-                giving.at += os.sendfile(direct.fileno(), giving.sheet.file, giving.at, giving.end - giving.at)
+                giving.at += os.sendfile(direct, giving.sheet.file, giving.at, giving.end - giving.at)
             return True
-        self.loop.add_writer(direct, self._give)
+        if giving.waiting is None:
+            giving.waiting = os.dup(direct)
+            self.loop.add_writer(giving.waiting, self._give)
         return False
 
     def _give_by_transport(self, giving: _Giving) -> bool:
+        self.transport.write(giving.head)
+        giving.head = b""
         while giving.at < giving.end and not self.flow.write_paused:
             piece = giving.sheet.data[giving.at:min(giving.at + PIECE, giving.end)]
             self.transport.write(piece)
             giving.at += len(piece)
         return giving.at >= giving.end
 
-    def _own_socket(self) -> socket.socket | None:
-        """A second handle of the connection, past asyncio's buffer; None over TLS, and while that buffer holds some."""
-        if self.transport.get_extra_info("sslcontext") is not None or self.transport.get_write_buffer_size() > 0:
+    def _descriptor(self) -> int | None:
+        """Of the connection, past asyncio's buffer; None over TLS, and while that buffer holds some."""
+        if self.scheme == "https" or self.transport.get_write_buffer_size() > 0:
             return None
-        return socket.socket(fileno=os.dup(self.transport.get_extra_info("socket").fileno()))
+        return int(self.transport.get_extra_info("socket").fileno())
 
     def _end(self) -> None:
         house, giving = self._house(), self._giving
         if giving is not None:
-            giving.stalled.cancel()
-            if giving.direct is not None:
-                self.loop.remove_writer(giving.direct)
-                giving.direct.close()
+            if giving.stalled is not None:
+                giving.stalled.cancel()
+            if giving.waiting is not None:
+                self.loop.remove_writer(giving.waiting)
+                os.close(giving.waiting)
             self._giving = None
             if house is not None:
                 house.turnstile.leave(giving.node, self.loop.time() - giving.began)
-
-    def _watch(self) -> asyncio.TimerHandle:
-        return self.loop.call_later(STALLED_S, self.transport.abort)
 
     def _await_next(self) -> None:
         self._unset_keepalive_if_required()

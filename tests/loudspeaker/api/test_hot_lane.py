@@ -136,7 +136,7 @@ def test_a_client_that_reads_slowly_gets_all_and_one_that_leaves_frees_its_place
 
 
 def test_over_tls_it_goes_through_the_transport_piece_by_piece(hot: Hot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HotLane, "_own_socket", lambda _lane: None)
+    monkeypatch.setattr(HotLane, "_descriptor", lambda _lane: None)
     with hot.ask() as slow:
         time.sleep(0.1)
         assert hot.turnstile.busy == 1
