@@ -14,6 +14,8 @@ from firmware_bridge.contract.messages import OFFLINE_SECONDS, Held
 
 FIRST_S = 5.0
 LONGEST_S = 60.0
+LOG_FIRST_S, LOG_LONGEST_S = 60.0, 3600.0
+"""A new head of the log hurries nobody, and that it is carried a node tells by a hello, half a minute later."""
 OFFLINE = timedelta(seconds=OFFLINE_SECONDS)
 
 
@@ -22,6 +24,8 @@ class What(StrEnum):
 
     ORDER = "order"
     TRUST = "trust"
+    LOG = "log"
+    """A newer head of the public log, and nothing else of the trust. Wherever TRUST is sent, it has the head too."""
     RECEIPT = "receipt"
     """The answer to a hello whose holder needs nothing else: where its journal stands."""
     COMMAND = "command"
@@ -45,7 +49,8 @@ class Wanted:
         older_trust = held.root < self.root or held.approvers < self.approvers or held.policies != self.policies
         older_log = held.log is not None and held.log.size < self.log
         older_order = held.order < self.order or held.stop < self.stop
-        return (*((What.TRUST,) if older_trust or older_log else ()), *((What.ORDER,) if older_order else ()))
+        return (*((What.TRUST,) if older_trust else ()), *((What.LOG,) if older_log else ()),
+                *((What.ORDER,) if older_order else ()))
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,15 @@ class _Pace:
 
     next_at: datetime
     wait_s: float = FIRST_S
+    longest_s: float = LONGEST_S
+
+    @classmethod
+    def of(cls, what: What, now: datetime) -> "_Pace":
+        return cls(now, LOG_FIRST_S, LOG_LONGEST_S) if what is What.LOG else cls(now)
 
     def sent(self, now: datetime, draw: float) -> None:
         self.next_at = now + timedelta(seconds=self.wait_s * (0.75 + draw / 2))
-        self.wait_s = min(self.wait_s * 2, LONGEST_S)
+        self.wait_s = min(self.wait_s * 2, self.longest_s)
 
 
 @dataclass
@@ -165,10 +175,11 @@ class Outbox:
                 listed.append(Due(node, What.RECEIPT))
             peer.said_hello = False
             for what in missing:
-                pace = peer.pace.setdefault(what, _Pace(now))
+                pace = peer.pace.setdefault(what, _Pace.of(what, now))
                 if pace.next_at <= now:
                     pace.sent(now, self._draw())
-                    listed.append(Due(node, what))
+                    if what is not What.LOG or What.TRUST not in missing:
+                        listed.append(Due(node, what))
             if not missing:
                 self._lagging.discard(node)
         return listed

@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 from firmware_bridge.bridge.outbox import Due, Wanted, What
 from firmware_bridge.bridge.server import Bridge
 from firmware_bridge.contract import envelope
+from firmware_bridge.contract.documents import TrustBundle
 from firmware_bridge.contract.messages import policies_digest
 from firmware_bridge.wire import WireError
 from loudspeaker.conductor.commands import resend_open
@@ -146,7 +147,7 @@ class _Letters:
             .outerjoin(JournalMark, (col(JournalMark.node_id) == col(NodeState.node_id))
                        & (col(JournalMark.journal_id) == col(NodeState.journal_id)))
             .where(col(NodeState.node_id).in_(receipts)))}
-        trust = [one.node for one in due if one.what is What.TRUST]
+        trust = [one.node for one in due if one.what in (What.TRUST, What.LOG)]
         self._places = {node: place for node, place in session.connection().execute(  # noqa: C416 # rows, not pairs
             select(col(Node.id), col(Node.place_id)).where(col(Node.id).in_(trust)))}
         self._bundles = {one: trust_bundle(session, place) for one in set(self._places.values())
@@ -162,6 +163,9 @@ class _Letters:
         if due.what is What.TRUST and node in self._places:
             bundle = self._bundles[self._places[node]].model_copy(update={"log": self._logs.of(node)})
             return lambda: bridge.publish_trust(node, bundle)
+        if due.what is What.LOG and node in self._places:
+            alone = TrustBundle(root=self._bundles[self._places[node]].root, log=self._logs.of(node))
+            return lambda: bridge.publish_trust(node, alone)
         if due.what is What.RECEIPT and self._marks.get(node, ("", 0))[0]:
             journal, seq = self._marks[node]
             return lambda: bridge.publish_receipt(node, journal, seq)

@@ -8,12 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.bridge.outbox import Due, Outbox, Wanted, What
-from firmware_bridge.contract.messages import Held
+from firmware_bridge.contract.messages import HEARTBEAT_SECONDS, Held, LogHead
 
 NOON = datetime(2026, 3, 15, 5, 0, tzinfo=UTC)
-WANTED = Wanted("n1", order=(1, 5), root=2, approvers=3, policies="0badcafe", stop=4)
+WANTED = Wanted("n1", order=(1, 5), root=2, approvers=3, policies="0badcafe", stop=4, log=7)
 HELD = Held(order=(1, 5), root=2, approvers=3, policies="0badcafe", stop=4)
 ORDER, TRUST, RECEIPT = Due("n1", What.ORDER), Due("n1", What.TRUST), Due("n1", What.RECEIPT)
+LOG = Due("n1", What.LOG)
+
+
+def head(size: int) -> LogHead:
+    return LogHead(size=size, root="00" * 32)
 
 
 def at(seconds: float) -> datetime:
@@ -36,6 +41,9 @@ def outbox(*wanted: Wanted, draw: float = 0.5) -> Outbox:
     (HELD.model_copy(update={"root": 1}), (What.TRUST,)),
     (HELD.model_copy(update={"approvers": 2}), (What.TRUST,)),
     (HELD.model_copy(update={"policies": ""}), (What.TRUST,)),
+    (HELD.model_copy(update={"log": head(6)}), (What.LOG,)),
+    (HELD.model_copy(update={"log": head(6), "root": 1}), (What.TRUST, What.LOG)),
+    (HELD.model_copy(update={"log": head(8)}), ()),
     (HELD.model_copy(update={"order": (1, 6), "stop": 5, "root": 3, "approvers": 4}), ()),
 ])
 def test_what_is_older_at_the_node_is_missing(held: Held, missing: tuple[What, ...]) -> None:
@@ -93,6 +101,51 @@ def test_a_hello_is_answered_even_when_nothing_was_ever_planned_for_the_node() -
     box = Outbox(lambda: 0.5)
     box.heard("n9", Held(), NOON, hello=True)
     assert box.due(NOON) == [Due("n9", What.RECEIPT)]
+
+
+def test_an_idle_node_that_holds_everything_is_sent_nothing_for_an_hour() -> None:
+    box, sent = outbox(), []
+    box.heard("n1", HELD.model_copy(update={"log": head(7)}), NOON, hello=True)
+    for second in range(3600):
+        if second % HEARTBEAT_SECONDS == 0 and second:
+            box.heard("n1", HELD, at(second))
+        if second % 60 == 0:
+            box.want(replace(WANTED))  # a rebuild that changes nothing
+        sent += box.due(at(second))
+    assert sent == [RECEIPT]
+
+
+def test_a_new_head_of_the_log_goes_alone_and_once_to_a_node_that_says_so_within_half_a_minute() -> None:
+    box, sent = outbox(), []
+    box.heard("n1", HELD.model_copy(update={"log": head(7)}), NOON, hello=True)
+    box.due(NOON)
+    box.want(replace(WANTED, log=9))
+    for second in range(1, 3600):
+        if second % HEARTBEAT_SECONDS == 0:
+            box.heard("n1", HELD, at(second))
+        if second == 31:
+            box.heard("n1", HELD.model_copy(update={"log": head(9)}), at(second), hello=True)
+        sent += box.due(at(second))
+    assert sent == [LOG, RECEIPT]
+
+
+def test_a_node_that_never_says_it_carries_the_head_is_sent_it_ever_more_seldom() -> None:
+    box, sent = outbox(), []
+    box.heard("n1", HELD.model_copy(update={"log": head(6)}), NOON, hello=True)
+    for second in range(24 * 3600):
+        if second % HEARTBEAT_SECONDS == 0:
+            box.heard("n1", HELD, at(second))
+        sent += box.due(at(second))
+    assert set(sent) == {LOG}
+    assert len(sent) < 32
+
+
+def test_what_trust_carries_along_does_not_follow_alone() -> None:
+    box = outbox()
+    box.heard("n1", HELD.model_copy(update={"root": 1, "log": head(6)}), NOON, hello=True)
+    assert box.due(NOON) == [TRUST]
+    box.heard("n1", HELD, at(2))
+    assert box.due(at(2)) == []
 
 
 def test_a_silent_node_is_left_alone_and_served_as_soon_as_it_speaks() -> None:
