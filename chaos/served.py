@@ -37,6 +37,7 @@ class Served:
                 stdout=subprocess.PIPE, stderr=errors,
                 env=kept | {"LOUDSPEAKER_DISK_FLOOR_BYTES": "0", "LOUDSPEAKER_PORT": "0"} | given)
         self.told: dict[str, Any] = {}
+        self._client: httpx.Client | None = None
         self.started_s = 0.0
 
     def ready(self) -> "Served":
@@ -46,12 +47,18 @@ class Served:
             self.kill()
             raise DidNotStartError(self.errors()[-2000:])
         self.told = json.loads(line)
-        self.client = httpx.Client(base_url=self.told["url"], timeout=30, trust_env=False,
-                                   headers={"Authorization": f"Bearer {self._token}"} if self._token else {})
+        self._client = httpx.Client(base_url=self.told["url"], timeout=30, trust_env=False,
+                                    headers={"Authorization": f"Bearer {self._token}"} if self._token else {})
         if self.client.get("/healthz").status_code != 200:
             raise DidNotStartError(self.errors()[-2000:])
         self.started_s = time.monotonic() - self._began
         return self
+
+    @property
+    def client(self) -> httpx.Client:
+        """Speaks to it, with the token; from `ready` on."""
+        assert self._client is not None
+        return self._client
 
     def errors(self) -> str:
         """What it wrote to stderr, and those before it on the same folder."""
@@ -61,12 +68,12 @@ class Served:
         """As a power cut would."""
         self.process.send_signal(signal.SIGCONT)
         self.process.kill()
-        self._end()
+        self.wait()
 
     def stop(self) -> None:
         """In order."""
         self.process.terminate()
-        self._end()
+        self.wait()
 
     def _first_line(self) -> bytes:
         lines: queue.Queue[bytes] = queue.Queue()
@@ -77,8 +84,11 @@ class Served:
         except queue.Empty:
             return b""
 
-    def _end(self) -> None:
+    def wait(self) -> None:
+        """Until it has ended; what was open to it is closed. Raises TimeoutExpired after 20 s."""
         self.process.wait(END_S)
+        if self._client is not None:
+            self._client.close()
         assert self.process.stdout is not None
         self.process.stdout.close()
 

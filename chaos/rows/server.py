@@ -73,7 +73,7 @@ def _one_leads(first: Path, second: Path, database: str) -> bool:
     leader.process.send_signal(signal.SIGSTOP)
     follower = Served(second, database_url=database).ready()
     leader.process.send_signal(signal.SIGCONT)
-    leader.process.wait(20)
+    leader.wait()
     alone = follower.process.poll() is None and follower.client.get("/healthz").status_code == 200
     follower.kill()
     return refused and alone

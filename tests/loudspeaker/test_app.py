@@ -84,6 +84,6 @@ def test_what_waits_for_the_commit_runs_after_it_and_never_after_a_rollback(app:
 def test_the_site_id_and_the_keys_are_made_once(app: FastAPI, tmp_path: Path) -> None:
     assert house_of(app).site == "xa-minh-tan"
     held = sorted((tmp_path / "data" / "keys").iterdir())
-    assert [one.name for one in held] == ["authority.key", "root.key", "server.key"]
+    assert [one.name for one in held] == ["server.key"]
     assert all(one.stat().st_mode & 0o077 == 0 for one in held)
     assert house_of(app).now() == START

@@ -13,6 +13,7 @@ from loudspeaker.conductor.house import House
 from loudspeaker.conductor.opening import open_house
 from loudspeaker.demo.sample import Sample, make_sample
 from loudspeaker.faults.models import Fault, FaultKind, FaultState
+from loudspeaker.nodes.models import NodeState
 from tests.system.commune import Commune, prepared, until
 from tests.system.people import PHONE, at_a_browser, button, sign_in
 from tests.system.sample_life import photo
@@ -78,7 +79,9 @@ def test_a_pole_that_falls_silent_makes_a_fault_which_its_return_closes(village:
     pole = village.commune.start_pole(village.pole)
     page = village.technician
     page.goto(f"/nodes/{pole.name}")
-    expect(page.locator("main")).to_contain_text("hoạt động", timeout=20_000)
+    until("the pole is heard", lambda: is_online(village.house, pole.name), 30)
+    page.reload()
+    expect(page.locator("main")).to_contain_text("hoạt động")
     pole.kill()
     page.goto("/faults")
     fault = page.locator(".board li").filter(has=page.get_by_text("mất kết nối"))
@@ -87,6 +90,11 @@ def test_a_pole_that_falls_silent_makes_a_fault_which_its_return_closes(village:
     until("the fault is closed", lambda: states(village.house) == {FaultState.CLOSED}, 30)
     page.reload()
     expect(page.locator(".board").last).to_contain_text("mất kết nối")
+
+
+def is_online(house: House, node: str) -> bool:
+    with house.database.read() as session:
+        return session.get_one(NodeState, node).online
 
 
 def report(village: Village, picture: Path) -> None:

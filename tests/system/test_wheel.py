@@ -66,6 +66,10 @@ def test_the_base_install_has_a_node_and_says_how_to_get_the_server(
 
 def test_with_the_server_extra_every_page_and_asset_is_served(tmp_path: Path, wheel: Path, binaries: Path) -> None:
     install(binaries, wheel, "[server]")
+    environment = {**os.environ, "LOUDSPEAKER_DATA": str(tmp_path / "data")}
+    subprocess.run([str(binaries / "loudspeaker"), "trust", "init", "--keys-out", str(tmp_path / "root.pem"),
+                    "--authority-out", str(tmp_path / "authority.pem"), "--plain"], check=True, env=environment,
+                   capture_output=True, cwd=tmp_path)
     process = subprocess.Popen([str(binaries / "loudspeaker"), "serve", "--json", "--port", "0",
                                 "--data", str(tmp_path / "data")], stdout=subprocess.PIPE, text=True, cwd="/")
     try:
