@@ -17,21 +17,23 @@ from firmware_bridge.bridge.broker.base import BrokerUser, new_secret
 from firmware_bridge.bridge.broker.memory import MemoryBroker, MemoryConnection
 from firmware_bridge.bridge.inbox import Batch
 from firmware_bridge.bridge.server import Bridge
-from firmware_bridge.contract import envelope, keys, topics
-from firmware_bridge.contract.documents import Command, CommandKind, Receipt, RunningOrder
-from firmware_bridge.contract.messages import Held, JournalBatch
+from firmware_bridge.contract import envelope, keys, merkle, topics
+from firmware_bridge.contract.documents import Command, CommandKind, Receipt, RunningOrder, TrustBundle
+from firmware_bridge.contract.messages import Heartbeat, Held, JournalBatch, LogHead
 from firmware_bridge.contract.topics import Down, Up
 from loudspeaker.conductor import commands, jobs
 from loudspeaker.conductor.airing import air_emergency
 from loudspeaker.conductor.house import House
 from loudspeaker.conductor.intake import Intake
 from loudspeaker.conductor.jobs import Jobs
+from loudspeaker.conductor.publish import wanted_of_all
 from loudspeaker.nodes.models import Node, NodeState
 from loudspeaker.orders.models import CommandAnswer
 from loudspeaker.places.models import Place
 from loudspeaker.playbacks.models import JournalMark, Playback
 from loudspeaker.programmes.models import TargetKind
 from loudspeaker.programmes.poles import Target
+from loudspeaker.transparency import service as public_log
 from loudspeaker.users.access import Actor
 from loudspeaker.users.models import Role
 from schedules.clock import ManualClock
@@ -69,6 +71,13 @@ class Pole:
             topic, payload = self.heard.get(timeout=PATIENCE_S)
             if wanted(topic):
                 return envelope.decode(payload)
+
+    def next_payload(self, kind: Down) -> bytes:
+        """The next message of a kind, as it came."""
+        while True:
+            topic, payload = self.heard.get(timeout=PATIENCE_S)
+            if topic.endswith(f"/{kind}"):
+                return payload
 
     def next_order(self) -> RunningOrder:
         return RunningOrder.from_bytes(self.next(lambda topic: topic.endswith(Down.ORDER)).payload)
@@ -138,6 +147,40 @@ def test_a_nudge_brings_a_new_order_to_the_pole(running: Running) -> None:
     running.house.outdated()
     order = running.pole.next_order()
     assert [one.id for one in order.broadcasts] == [broadcast.id]
+
+
+def test_a_pole_that_lacks_only_the_newest_head_of_the_log_is_sent_the_root_and_that(running: Running) -> None:
+    with running.house.database.work() as session:
+        wanted, = wanted_of_all(session, START)
+        public_log.append(session, START, envelope.sign("application/x", b"{}", keys.new_key()))
+    running.house.outdated()
+    running.pole.hello(Held(order=wanted.order, root=wanted.root, approvers=wanted.approvers, stop=wanted.stop,
+                            policies=wanted.policies, log=LogHead(size=0, root=merkle.EMPTY.hex())))
+    bundle = TrustBundle.from_bytes(running.pole.next_payload(Down.TRUST))
+    assert bundle.log is not None
+    assert (bundle.approvers, bundle.policies, bundle.roots) == (None, (), ())
+
+
+def test_an_idle_pole_that_holds_everything_is_sent_a_receipt_and_then_nothing_for_an_hour(
+        running: Running, clock: SetClock) -> None:
+    pole = running.pole
+    pole.hello()
+    order = pole.next_order()
+    with running.house.database.read() as session:
+        wanted, = wanted_of_all(session, START)
+    mine = Held(order=(order.epoch, order.version), root=wanted.root, approvers=wanted.approvers,
+                stop=wanted.stop, policies=wanted.policies, log=LogHead(size=wanted.log, root="00" * 32))
+    pole.hello(mine)
+    pole.next_payload(Down.RECEIPT)
+    while not pole.heard.empty():
+        pole.heard.get()
+    for minute in range(1, 61):
+        clock.at = START + timedelta(minutes=minute)
+        pole.say(Up.HEARTBEAT, Heartbeat(o=mine.order, t=(mine.root, mine.approvers, mine.policies), s=mine.stop,
+                                         j=0).to_bytes())
+        running.jobs.publisher.rebuild()
+        running.jobs.publisher.send_due()
+    assert pole.heard.empty()
 
 
 def test_a_receipt_follows_what_was_committed(running: Running) -> None:
