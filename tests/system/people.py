@@ -36,7 +36,7 @@ def at_a_browser(browser: Browser, url: str, size: ViewportSize = DESK) -> Itera
     complaints.listen(page)
     yield page
     context.close()
-    assert complaints == []
+    assert complaints == [], "\n".join(complaints)
 
 
 def sign_in(page: Page, login: str, password: str) -> None:
