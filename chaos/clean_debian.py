@@ -37,7 +37,7 @@ from tests.system.commune import Commune, sample_commune, until
 
 HERE = Path(__file__).parent.parent
 VERSION, BETTER, BROKEN = "0.1.0", "0.1.1", "0.1.2"
-SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
+SUITE = "bookworm"
 PACKAGES = "python3,python3-venv,ca-certificates"
 NODE = "loudspeaker-node"
 WAV_FOLLOWS_S = 3.0
@@ -79,7 +79,7 @@ def make_root(root: Path, made: Path | None = None) -> None:
     if made is not None:
         subprocess.run(["cp", "-a", str(made), str(root)], check=True)
         return
-    subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root), MIRROR], check=True,
+    subprocess.run(["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root)], check=True,
                    stdout=subprocess.DEVNULL)
 
 
