@@ -87,7 +87,7 @@ MUTANTS: tuple[Mutant, ...] = (
            "        return bar_recording(self.state, airing, line, at)\n", "        return None\n",
            ("tests/firmware_bridge/node/test_amplifier.py::test_nothing_opens_it_but_a_verified_broadcast",)),
     Mutant("install an older release", "firmware_bridge/contract/software.py",
-           "        if manifest.serial < held_serial:\n", "        if False:\n",
+           "    if manifest.serial < held_serial:\n", "    if False:\n",
            ("tests/firmware_bridge/contract/test_software.py",)),
     Mutant("keep the thief's state in a new key epoch", "firmware_bridge/node/trusting.py",
            "            begin_key_epoch(turn)\n", "            pass\n",
